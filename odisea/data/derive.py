@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from odisea.compiled import compiled
+from odisea.data.export import Export
+from odisea.data.trial import Trial, make_trial
 from odisea.protocol.model import Protocol
 from odisea.protocol.plan import Coding
 
@@ -166,3 +168,26 @@ def codes_of(protocol: Protocol, column: str) -> tuple[str, ...]:
     """Return the codes of a column of participants.csv in the dictionary's order; empty for a column of numbers."""
     spec = protocol.dictionary.column(PARTICIPANTS, column)
     return ("false", "true") if spec.type == "bool" else spec.codes or ()
+
+
+def derive(export: Export, protocol: Protocol, analysis_seed: int = 0) -> Trial:
+    """Return the analysis data set of an export.
+
+    Parameters
+    ----------
+    export : Export
+        As `read_export` gives it, participants in the order of their identifiers.
+    protocol : Protocol
+        The same that it was read with.
+    analysis_seed : int
+        The plan's seed for imputation draws; a simulated export carries its own analysis key, which then holds.
+
+    Returns
+    -------
+    trial : Trial
+        All randomised participants; every arm is -1 where the allocation was not given.
+    """
+    rows = np.empty((len(trial_rows(protocol)), len(export.participants)))
+    build_rows(np.ascontiguousarray(export.recorded), recipes(protocol), rows)
+    seed, replicate = export.analysis_key or (analysis_seed, 0)
+    return make_trial(rows, export.arm, seed, replicate)

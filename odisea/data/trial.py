@@ -48,6 +48,7 @@ class Reason(IntEnum):
     NO_CONVERGENCE = 7
     MISSING_COVARIATE = 8
     ALL_OR_NO_EVENTS = 9
+    NO_RESIDUAL_VARIANCE = 10
 
 
 REASON_TEXT = {
@@ -61,6 +62,7 @@ REASON_TEXT = {
     Reason.NO_CONVERGENCE: "the maximum likelihood iterations did not converge",
     Reason.MISSING_COVARIATE: "a covariate or imputation variable is missing for a randomised participant",
     Reason.ALL_OR_NO_EVENTS: "all analysed participants, or none of them, are responders",
+    Reason.NO_RESIDUAL_VARIANCE: "the model fits every outcome exactly: there is no residual variance to judge the effect by",
 }
 
 
