@@ -1,0 +1,1 @@
+"""Randomisation methods: who goes to which arm, in the order of enrolment."""
