@@ -1,0 +1,47 @@
+"""What every YAML file of the project starts with: a head that names its kind and the version of its schema."""
+
+from typing import Any, ClassVar
+
+from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from odisea.protocol.fact import Frozen
+
+SCHEMA = "1"
+
+
+class Head(Frozen):
+    """The first block of a file: `odisea: {kind: protocol, schema: "1"}`."""
+
+    kind: str
+    schema_version: str = Field(alias="schema")
+
+
+class Declaration(Frozen):
+    """One YAML file; a subclass names its kind (`kind: ClassVar[str] = "protocol"`), and a file of another kind is refused."""
+
+    kind: ClassVar[str]
+
+    odisea: Head
+
+    @model_validator(mode="after")
+    def _of_this_kind(self) -> "Declaration":
+        if self.odisea.kind != self.kind:
+            raise ValueError(f"this is a file of kind {self.odisea.kind}; a file of kind {self.kind} is needed here. Give the right file")
+        if self.odisea.schema_version != SCHEMA:
+            raise ValueError(f'schema "{self.odisea.schema_version}" is not known; this version of odisea reads schema "{SCHEMA}"')
+        return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Fix the kind and the version in the file's schema."""
+        reference = handler(core)
+        definition = handler.resolve_ref_schema(reference)
+        definition["properties"]["odisea"] = _head_schema(cls.kind)
+        return reference
+
+
+def _head_schema(kind: str) -> dict[str, Any]:
+    properties = {"kind": {"const": kind}, "schema": {"const": SCHEMA}}
+    return {"type": "object", "properties": properties, "required": ["kind", "schema"], "additionalProperties": False}

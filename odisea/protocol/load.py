@@ -1,0 +1,209 @@
+"""The loader of every YAML file of the project, and of a protocol with the files that it names."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel
+
+from odisea.errors import Problem, ProtocolError
+from odisea.protocol.compose import Document, child, compose, read_document
+from odisea.protocol.consistency import dictionary_faults, protocol_faults
+from odisea.protocol.dictionary import Dictionary, DictionaryFile, merge
+from odisea.protocol.fault import Fault
+from odisea.protocol.instrument import Instrument
+from odisea.protocol.model import Outcome, Protocol
+from odisea.protocol.validate import refuse_other_kind, validate
+
+__all__ = ["Located", "load_located", "load_located_protocol", "load_protocol", "load_yaml", "parse_yaml"]
+
+M = TypeVar("M", bound=BaseModel)
+F = TypeVar("F", bound=BaseModel)
+NOT_IN_THE_FILE = ("dictionary", "source")
+
+
+@dataclass(frozen=True, slots=True)
+class Located(Generic[M]):
+    """A loaded model that knows where each of its values was written.
+
+    Parameters
+    ----------
+    value : model
+        What was loaded.
+    document : Document
+        The file's plain data and places.
+    parts : mapping
+        Documents of other files by the pointer under which their content stands (`/instruments/odi`).
+    """
+
+    value: M
+    document: Document
+    parts: Mapping[str, Document] = field(default_factory=dict)
+
+    def where(self, pointer: str) -> str:
+        """Return `file:line:column` of a JSON pointer; of the nearest written parent where it is absent."""
+        document, rest = self.origin(pointer)
+        return document.where(rest)
+
+    def origin(self, pointer: str) -> tuple[Document, str]:
+        """Return the file that holds a pointer, and the pointer inside it."""
+        for prefix, document in self.parts.items():
+            if pointer == prefix or pointer.startswith(prefix + "/"):
+                return document, pointer[len(prefix) :]
+        return self.document, pointer
+
+
+def load_yaml(path: Path, model: type[M]) -> M:
+    """Read a YAML file as a model.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    model : type
+        A pydantic model; a `Declaration` refuses files of another kind.
+
+    Raises
+    ------
+    ProtocolError
+        With every problem found, each with file, line and column.
+    """
+    return load_located(path, model).value
+
+
+def load_located(path: Path, model: type[M]) -> Located[M]:
+    """Read a YAML file as a model that knows the place of each value; raises as `load_yaml`."""
+    document = read_document(path)
+    return Located(validate(document, model), document)
+
+
+def parse_yaml(text: str, model: type[M], name: str = "text") -> Located[M]:
+    """Return the model of a YAML text; raises as `load_yaml`."""
+    document = compose(text, name)
+    return Located(validate(document, model), document)
+
+
+def load_protocol(path: Path) -> Protocol:
+    """Read a protocol with the instruments and dictionaries that it names, relative to its own folder.
+
+    Parameters
+    ----------
+    path : Path
+        The protocol's YAML file.
+
+    Raises
+    ------
+    ProtocolError
+        With every problem found in any of the files, cross-checks included.
+    """
+    return load_located_protocol(path).value
+
+
+def load_located_protocol(path: Path) -> Located[Protocol]:
+    """Read a protocol as `load_protocol` does, with the place of each value."""
+    document = read_document(path)
+    refuse_other_kind(document, Protocol)
+    problems = [_not_a_field(document, name) for name in NOT_IN_THE_FILE if name in document.data]
+    instruments, faulty = _load_named(document, "/instruments", Instrument, problems)
+    dictionaries, _ = _load_named(document, "/export/dictionaries", DictionaryFile, problems)
+    protocol = _validated(document, path, instruments, faulty, problems)
+    if protocol is None or problems:
+        raise ProtocolError(problems)
+    parts = _parts(instruments, dictionaries)
+    _raise_faults(Located(protocol, document, parts), dictionary_faults({pointer: part.value for pointer, part in dictionaries.items()}))
+    located = Located(_completed(protocol, dictionaries), document, parts)
+    _raise_faults(located, protocol_faults(located.value))
+    return located
+
+
+def _validated(
+    document: Document, path: Path, instruments: Mapping[str, Located[Instrument]], faulty: set[str], problems: list[Problem]
+) -> Protocol | None:
+    """Return the protocol with its instruments and an empty dictionary; note its problems otherwise."""
+    loaded = {pointer.rpartition("/")[2]: part.value for pointer, part in instruments.items()}
+    own = {name: value for name, value in document.data.items() if name not in (*NOT_IN_THE_FILE, "instruments")}
+    given = document.data.get("instruments", {})
+    if isinstance(given, dict):
+        given = {name: loaded.get(name, value) for name, value in given.items() if child("/instruments", name) not in faulty}
+    try:
+        empty = Dictionary(missing_reasons={}, files={})
+        return validate(document, Protocol, {**own, "instruments": given, "dictionary": empty, "source": path})
+    except ProtocolError as error:
+        problems.extend(error.problems)
+        return None
+
+
+def _load_named(document: Document, pointer: str, model: type[F], problems: list[Problem]) -> tuple[dict[str, Located[F]], set[str]]:
+    """Return the files named under a pointer, and the pointers of those that could not be loaded (their problems noted)."""
+    loaded: dict[str, Located[F]] = {}
+    faulty: set[str] = set()
+    for place, name in _entries(document.data, pointer):
+        if not isinstance(name, str):
+            continue
+        try:
+            loaded[place] = load_located(_beside(document, place, name), model)
+        except ProtocolError as error:
+            problems.extend(error.problems)
+            faulty.add(place)
+    return loaded, faulty
+
+
+def _entries(data: Any, pointer: str) -> Iterator[tuple[str, Any]]:
+    """Give pointer and value of the entries of the block or list at a pointer; nothing where there is none."""
+    for key in pointer.split("/")[1:]:
+        data = data.get(key) if isinstance(data, dict) else None
+    keyed = data if isinstance(data, dict) else dict(enumerate(data if isinstance(data, tuple) else ()))
+    for key, value in keyed.items():
+        yield child(pointer, key), value
+
+
+def _beside(document: Document, place: str, name: str) -> Path:
+    """Return the path of a file named in a document."""
+    path = Path(document.name).parent / name
+    if Path(name).is_absolute():
+        raise ProtocolError(
+            Problem(document.where(place), f"{name} is an absolute path", "files are named from this file's folder", "Shorten it")
+        )
+    if not path.is_file():
+        raise ProtocolError(Problem(document.where(place), f"the file {name} does not exist", f"looked for {path}", "Check the name"))
+    return path
+
+
+def _not_a_field(document: Document, name: str) -> Problem:
+    return Problem(document.where_key(child("", name)), f"unknown field {name} in the file", "", "Delete it")
+
+
+def _completed(protocol: Protocol, dictionaries: Mapping[str, Located[DictionaryFile]]) -> Protocol:
+    """Return the protocol with its merged dictionary, and its outcomes with what their instruments say."""
+    lists = {"visits": protocol.visit_ids, "outcomes": tuple(protocol.outcomes), "arms": protocol.arm_ids}
+    outcomes = {
+        name: _with_instrument(outcome, protocol.instruments.get(outcome.instrument or "")) for name, outcome in protocol.outcomes.items()
+    }
+    dictionary = merge((part.value for part in dictionaries.values()), lists)
+    return protocol.model_copy(update={"dictionary": dictionary, "outcomes": outcomes})
+
+
+def _with_instrument(outcome: Outcome, instrument: Instrument | None) -> Outcome:
+    """Return the outcome with unit, range, resolution and direction of its instrument where it says nothing itself."""
+    if instrument is None:
+        return outcome
+    update: dict[str, Any] = {
+        "direction": outcome.direction or instrument.direction,
+        "unit": outcome.unit or instrument.unit.value,
+    }
+    for name in ("range", "resolution"):
+        own, theirs = getattr(outcome, name), getattr(instrument, name)
+        if not own.known and theirs.known:
+            update[name] = own.model_copy(update={"value": theirs.value, "status": "derived", "reason": f"{name} of {instrument.label.en}"})
+    return outcome.model_copy(update=update)
+
+
+def _parts(*groups: Mapping[str, Located[Any]]) -> dict[str, Document]:
+    return {pointer: part.document for group in groups for pointer, part in group.items()}
+
+
+def _raise_faults(located: Located[Any], faults: Iterator[Fault]) -> None:
+    problems = {Problem(located.where(fault.pointer), fault.found, fault.allowed, fault.remedy): None for fault in faults}
+    if problems:
+        raise ProtocolError(list(problems))
