@@ -141,7 +141,7 @@ def merge(parts: Iterable[DictionaryFile], code_lists: Mapping[str, tuple[str, .
     code_lists : mapping
         The protocol's `visits`, `outcomes` and `arms`.
     """
-    reasons: dict[str, Text] = Field(default={})
+    reasons: dict[str, Text] = {}
     files: dict[str, FileSpec] = {}
     for part in parts:
         reasons = {**reasons, **part.missing_reasons}

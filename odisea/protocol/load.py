@@ -153,9 +153,10 @@ def _entries(data: Any, pointer: str) -> Iterator[tuple[str, Any]]:
     """Give pointer and value of the entries of the block or list at a pointer; nothing where there is none."""
     for key in pointer.split("/")[1:]:
         data = data.get(key) if isinstance(data, dict) else None
-    keyed = data if isinstance(data, dict) else dict(enumerate(data if isinstance(data, tuple) else ()))
-    for key, value in keyed.items():
-        yield child(pointer, key), value
+    if isinstance(data, dict):
+        yield from ((child(pointer, name), value) for name, value in data.items())
+    elif isinstance(data, tuple):
+        yield from ((child(pointer, place), value) for place, value in enumerate(data))
 
 
 def _beside(document: Document, place: str, name: str) -> Path:
