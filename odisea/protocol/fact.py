@@ -8,7 +8,7 @@ made here, allowed only in analysis plans and instruments. A gap is a finding, n
 from collections.abc import Callable
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, SerializerFunctionWrapHandler, model_serializer, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -43,6 +43,9 @@ class Text(Frozen):
         """Describe both YAML shapes."""
         return _replace(cls, core, handler, lambda shape: {"anyOf": [{"type": "string"}, shape]})
 
+    def __str__(self) -> str:
+        return self.en
+
     def in_language(self, language: str) -> str:
         """Return the text in `en` or `es`."""
         return self.es if language == "es" else self.en
@@ -57,7 +60,7 @@ class Fact(Frozen, Generic[T]):
         None exactly where the status is a gap.
     status : str
         One of `Status`.
-    reason : str or None
+    reason : Text or None
         Of a derived value how it follows, of a proposed one why it is proposed.
     by, date : str or None
         Who proposed it, and when.
@@ -67,9 +70,9 @@ class Fact(Frozen, Generic[T]):
 
     value: T | None
     status: Status
-    reason: str | None = None
+    reason: Text | None = None
     by: str | None = None
-    date: str | None = None
+    date: str | None = Field(default=None, pattern=DATE_PATTERN)
 
     @model_validator(mode="before")
     @classmethod
@@ -80,7 +83,8 @@ class Fact(Frozen, Generic[T]):
 
     @model_serializer(mode="wrap")
     def _to_yaml(self, handler: SerializerFunctionWrapHandler) -> Any:
-        return _write_shape(self, handler(self)["value"])
+        fields = handler(self)
+        return _write_shape(self, fields["value"], fields["reason"])
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
@@ -89,7 +93,7 @@ class Fact(Frozen, Generic[T]):
 
     def as_yaml(self) -> Any:
         """Return the value in the shape that YAML writes."""
-        return _write_shape(self, self.value)
+        return _write_shape(self, self.value, self.reason)
 
     @property
     def known(self) -> bool:
@@ -164,12 +168,12 @@ def _only_keys(data: dict[str, Any], key: str, needed: tuple[str, ...]) -> None:
         raise ValueError(f"the {key} value {' and '.join(found)}; it is written {{{key}: ..., {': ..., '.join(needed)}: ...}}{hint}")
 
 
-def _write_shape(fact: Fact[Any], value: Any) -> Any:
-    """Return the YAML shape of a fact whose value is already in YAML's types."""
+def _write_shape(fact: Fact[Any], value: Any, reason: Any) -> Any:
+    """Return the YAML shape of a fact from its value and its reason."""
     if fact.status == "derived":
-        return {"derived": value, "from": fact.reason}
+        return {"derived": value, "from": reason}
     if fact.status == "proposed":
-        return {"proposed": value, "reason": fact.reason, "by": fact.by, "date": fact.date}
+        return {"proposed": value, "reason": reason, "by": fact.by, "date": fact.date}
     return value if fact.status == "stated" else fact.status
 
 
@@ -193,9 +197,9 @@ def _without_null(shape: dict[str, Any]) -> dict[str, Any]:
 
 def _yaml_shapes(value: dict[str, Any], proposable: bool) -> dict[str, Any]:
     """Return the schema of the shapes that a fact may take in YAML."""
-    shapes = [value, {"enum": list(GAPS)}, _keyed_shape({"derived": value, "from": {"type": "string"}}, ("derived", "from"))]
+    shapes = [value, {"enum": list(GAPS)}, _keyed_shape({"derived": value, "from": EITHER_TEXT}, ("derived", "from"))]
     if proposable:
-        signed = {"reason": {"type": "string"}, "by": {"type": "string"}, "date": {"type": "string", "pattern": DATE_PATTERN}}
+        signed = {"reason": EITHER_TEXT, "by": {"type": "string"}, "date": {"type": "string", "pattern": DATE_PATTERN}}
         shapes.append(_keyed_shape({"proposed": value, **signed}, ("proposed", "reason")))
     return {"anyOf": shapes}
 
@@ -204,11 +208,15 @@ def _keyed_shape(properties: dict[str, Any], required: tuple[str, ...]) -> dict[
     return {"type": "object", "properties": properties, "required": list(required), "additionalProperties": False}
 
 
+STRING: dict[str, Any] = {"type": "string"}
+EITHER_TEXT = {"anyOf": [STRING, _keyed_shape({"en": STRING, "es": STRING}, ("en", "es"))]}
+
+
 class Proposals(Frozen):
     """Who makes the proposals of a file, and when, where a proposal does not say it itself."""
 
     by: str
-    date: str
+    date: str = Field(pattern=DATE_PATTERN)
 
 
 class Signed(Frozen):

@@ -196,7 +196,7 @@ def _with_instrument(outcome: Outcome, instrument: Instrument | None) -> Outcome
     for name in ("range", "resolution"):
         own, theirs = getattr(outcome, name), getattr(instrument, name)
         if not own.known and theirs.known:
-            update[name] = own.model_copy(update={"value": theirs.value, "status": "derived", "reason": f"{name} of {instrument.label.en}"})
+            update[name] = own.model_copy(update={"value": theirs.value, "status": "derived", "reason": instrument.label})
     return outcome.model_copy(update=update)
 
 

@@ -3,7 +3,7 @@
 from itertools import pairwise
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from odisea.protocol.dictionary import NAME_PATTERN
 from odisea.protocol.fact import NOT_PLANNED, Frozen, PlannedFact, Text
@@ -19,6 +19,7 @@ MISSING: dict[str, tuple[str, ...]] = {
     "ancova": ("complete_case", "multiple_imputation", "multiple_imputation_limit"),
     "logistic": ("complete_case", "non_responder"),
 }
+RECIPES = ("column", "bmi", "classes", "levels")
 LARGEST_SEED = 2**63 - 1
 
 
@@ -67,6 +68,8 @@ class Coding(Frozen):
         The level without a column of its own (categorical only).
     """
 
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [name]} for name in RECIPES]})
+
     kind: Literal["continuous", "categorical"]
     label: Text
     unit: str | None = None
@@ -78,10 +81,10 @@ class Coding(Frozen):
 
     @model_validator(mode="after")
     def _one_recipe(self) -> Self:
-        given = [name for name in ("column", "bmi", "classes", "levels") if getattr(self, name) is not None]
+        given = [name for name in RECIPES if getattr(self, name) is not None]
         if len(given) != 1:
             found = " and ".join(given) or "none of them"
-            raise ValueError(f"{found} is given; a coding has exactly one of column, bmi, classes, levels")
+            raise ValueError(f"{found} is given; a coding has exactly one of {', '.join(RECIPES)}")
         wanted = "continuous" if given[0] in ("column", "bmi") else "categorical"
         if self.kind != wanted:
             raise ValueError(f"kind is {self.kind}; {given[0]} makes a {wanted} coding. Write kind: {wanted}")
@@ -146,7 +149,7 @@ class AnalysisSpec(Frozen):
         The plan whose imputation model is used; another plan's model makes the analysis uncongenial.
     truth : str
         The quantity that the analysis aims at; `none` where there is none (conditional odds ratio).
-    reason : str, optional
+    reason : Text, optional
         Why the analysis is proposed where the source does not state it; absent where it does.
     """
 
@@ -163,7 +166,7 @@ class AnalysisSpec(Frozen):
     estimand: str | None = None
     covariates: tuple[str, ...] | None = None
     imputation_from: str | None = None
-    reason: str | None = None
+    reason: Text | None = None
 
     @model_validator(mode="after")
     def _parts_go_together(self) -> Self:

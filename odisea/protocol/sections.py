@@ -123,22 +123,28 @@ class Component(Frozen):
     label: Text
 
 
+class Programme(Frozen):
+    """The scheduled part of an intervention: modules, live sessions, videos, diary."""
+
+    modules: Fact[int] = NOT_STATED
+    module_schedule: Fact[Text] = NOT_STATED
+    live_sessions_per_week: Fact[float] = NOT_STATED
+    live_session_minutes: Fact[float] = NOT_STATED
+    live_session_group_size: Fact[int] = NOT_STATED
+    videos_per_week: Fact[float] = NOT_STATED
+    diary_days_per_week: Fact[float] = NOT_STATED
+
+
 class Intervention(Frozen):
-    """What participants receive (TIDieR items)."""
+    """What participants receive (TIDieR items); `programme` only where something is scheduled."""
 
     label: Text
     type: Fact[str] = NOT_STATED
     why: Fact[Text] = NOT_STATED
     components: tuple[Component, ...] = ()
     materials: Fact[tuple[str, ...]] = NOT_STATED
-    modules: Fact[int] = NOT_STATED
-    module_schedule: Fact[Text] = NOT_STATED
     duration_weeks: Fact[int] = NOT_STATED
-    live_sessions_per_week: Fact[float] = NOT_STATED
-    live_session_minutes: Fact[float] = NOT_STATED
-    live_session_group_size: Fact[int] = NOT_STATED
-    videos_per_week: Fact[float] = NOT_STATED
-    diary_days_per_week: Fact[float] = NOT_STATED
+    programme: Programme | None = None
     exercise_dose: Fact[Text] = NOT_STATED
     progression: Fact[Text] = NOT_STATED
     tailoring: Fact[Text] = NOT_STATED
