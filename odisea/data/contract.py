@@ -8,6 +8,7 @@ File rules: UTF-8 without byte order mark, comma, RFC 4180 quoting, decimal poin
 offset, `true` and `false`. Lines may end in LF or CRLF, columns may stand in any order, but only declared ones may stand.
 """
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
@@ -17,6 +18,7 @@ from odisea.errors import Problem
 from odisea.protocol.dictionary import ColumnSpec, Dictionary, FileSpec
 
 PARTICIPANT = "participant_id"
+LONGEST_NUMBER = 40
 INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
 NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -111,9 +113,11 @@ def type_cell(text: str, declaration: ColumnSpec, needs_value: bool = False) -> 
 
 def _type_number(text: str, declaration: ColumnSpec) -> Cell:
     whole = declaration.type == "int"
-    if not (INTEGER if whole else NUMBER).fullmatch(text):
+    if len(text) > LONGEST_NUMBER or not (INTEGER if whole else NUMBER).fullmatch(text):
         raise RefusedCellError(_allowed(declaration), _number_remedy(text, whole))
     value = int(text) if whole else float(text)
+    if math.isinf(value):
+        raise RefusedCellError(_allowed(declaration), "Correct the value at its source; it is too large for a number.")
     if declaration.range and not declaration.range[0] <= value <= declaration.range[1]:
         raise RefusedCellError(_allowed(declaration), "Correct the value at its source; nothing is changed here.")
     return value
