@@ -22,10 +22,12 @@ DEEPEST = 20
 MOST_NODES = 20_000
 LONGEST_SCALAR = 32_000
 MOST_PROBLEMS = 100
+LONGEST_SHOWN = 60
 WRAPS = ("proposed", "derived")
 
 HIDDEN = "\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060\u2066-\u2069\ufeff\ufffe\uffff"
 FORBIDDEN = re.compile(rf"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f{HIDDEN}]|\r(?!\n)")
+UNPRINTABLE = re.compile(rf"{FORBIDDEN.pattern}|[\ud800-\udfff]")
 
 
 class Place(NamedTuple):
@@ -195,6 +197,8 @@ class _Composer:
             self._refuse_syntax(error)
         except yaml.YAMLError as error:
             self.refuse(Place(1, 1), f"this is not valid YAML: {error}", "", "Check the file")
+        except (ValueError, OverflowError) as error:  # PyYAML passes an escape such as \UFFFFFFFF straight to chr()
+            self.refuse(Place(1, 1), f"an escape sequence names no character ({error})", "", "Write the character itself")
         except _Stop:
             pass
         return None
@@ -233,7 +237,7 @@ class _Composer:
         self._count(event, depth)
         self.values[pointer] = _place(event)
         if isinstance(event, yaml.AliasEvent):
-            self._refuse_reference(event, f"the alias *{event.anchor}")
+            self._refuse_reference(event, f"the alias *{_clip(event.anchor)}")
             return None
         self._refuse_marks(event)
         if isinstance(event, yaml.ScalarEvent):
@@ -248,9 +252,9 @@ class _Composer:
         """Note the anchor and the tag of a scalar or collection."""
         anchor, tag = getattr(event, "anchor", None), getattr(event, "tag", None)
         if anchor:
-            self._refuse_reference(event, f"the anchor &{anchor}")
+            self._refuse_reference(event, f"the anchor &{_clip(anchor)}")
         if tag:
-            self.refuse(_place(event), f"the tag {tag}", "tags are not allowed", "Delete it; quote a value that must stay a text")
+            self.refuse(_place(event), f"the tag {_clip(tag)}", "tags are not allowed", "Delete it; quote a value that must stay a text")
 
     def _count(self, event: yaml.Event, depth: int) -> None:
         self.nodes += 1
@@ -278,7 +282,7 @@ class _Composer:
                 first = self.keys[place].line
                 self.refuse(
                     _place(event),
-                    f"the key {key} appears twice (first in line {first})",
+                    f"the key {_clip(key)} appears twice (first in line {first})",
                     "a key stands once in its block",
                     "Delete one of them",
                 )
@@ -296,7 +300,7 @@ class _Composer:
             elif not isinstance(value, str) and not self._already_refused(event):
                 self.refuse(
                     _place(event),
-                    f"the key {event.value or '(empty)'} is no text",
+                    f"the key {_clip(event.value) or '(empty)'} is no text",
                     "keys are texts",
                     f'Write it in quotes: "{event.value}"',
                 )
@@ -312,6 +316,15 @@ class _Composer:
         if len(event.value) > LONGEST_SCALAR:
             self.refuse(_place(event), f"a text longer than {LONGEST_SCALAR} characters", "texts are short", "Shorten it")
             return ""
+        hidden = UNPRINTABLE.search(event.value)
+        if hidden:
+            self.refuse(
+                _place(event),
+                f"the text holds the hidden character U+{ord(hidden[0]):04X}",
+                "only visible characters are allowed",
+                "Delete it",
+            )
+            return ""
         if event.style:
             return event.value
         value = read_plain(event.value)
@@ -324,6 +337,10 @@ class _Composer:
 def _place(event: yaml.Event) -> Place:
     mark = event.start_mark
     return Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
+
+
+def _clip(text: str) -> str:
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
 
 def _until(events: Iterator[yaml.Event], end: type[yaml.Event]) -> Iterator[yaml.Event]:

@@ -26,6 +26,11 @@ class Frozen(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, populate_by_name=True)
 
+    @property
+    def not_expected(self) -> tuple[str, ...]:
+        """Facts whose absence from the file is no gap."""
+        return ()
+
 
 class Text(Frozen):
     """A text for readers in both languages; in YAML one plain text means that both read the same."""

@@ -91,3 +91,8 @@ class Instrument(Signed, Declaration):
             count = self.items.count if self.items else 0
             raise ValueError(f"minimum_answered is {answered}; the instrument has {count} items")
         return self
+
+    @property
+    def not_expected(self) -> tuple[str, ...]:
+        """Without items there is no rule for unanswered ones."""
+        return () if self.items else ("minimum_answered", "missing_item_rule")

@@ -1,5 +1,6 @@
 """The loader of every YAML file of the project, and of a protocol with the files that it names."""
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,6 +46,15 @@ class Located(Generic[M]):
         """Return `file:line:column` of a JSON pointer; of the nearest written parent where it is absent."""
         document, rest = self.origin(pointer)
         return document.where(rest)
+
+    def name_of(self, document: Document) -> str:
+        """Return the name of a part's file as seen from the folder of the main file."""
+        return Path(os.path.relpath(document.name, Path(self.document.name).parent)).as_posix()
+
+    def is_written(self, pointer: str) -> bool:
+        """Return whether a JSON pointer stands in its file."""
+        document, rest = self.origin(pointer)
+        return rest in document.values
 
     def origin(self, pointer: str) -> tuple[Document, str]:
         """Return the file that holds a pointer, and the pointer inside it."""

@@ -144,6 +144,11 @@ class Outcome(Frozen):
     metric: Fact[Literal["value_at_visit", "change_from_baseline", "proportion", "time_to_event"]] = NOT_STATED
     time_frame: Fact[Text] = NOT_STATED
 
+    @property
+    def not_expected(self) -> tuple[str, ...]:
+        """Range and resolution matter to the export's contract only."""
+        return ("range", "resolution")
+
 
 class Export(Frozen):
     """The dictionary files, core first, that together are the export folder's contract."""
