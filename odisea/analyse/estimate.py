@@ -1,0 +1,63 @@
+"""The only door to the estimators: one trial and one planned analysis in, one estimate out."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
+
+from odisea.analyse.imputation import ancova_mi, ancova_mi_limit
+from odisea.analyse.linear import ancova
+from odisea.analyse.responder import responder_log_odds_ratio, responder_risk_difference
+from odisea.compiled import compiled
+from odisea.data.trial import Analysis, Estimate, Floats, Method, Trial
+
+
+@compiled
+def estimate(trial: Trial, analysis: Analysis) -> Estimate:
+    """Return the estimate of one planned analysis of one trial.
+
+    Parameters
+    ----------
+    trial : Trial
+        The analysis data set, simulated or real.
+    analysis : Analysis
+        What to do; made by `odisea.analyse.plan.lower_plan`.
+
+    Returns
+    -------
+    Estimate
+        Status `OK`, or a status with its reason and NaN for the numbers.
+    """
+    if analysis.method == Method.ANCOVA.value:
+        return ancova(trial, analysis)
+    if analysis.method == Method.ANCOVA_MI.value:
+        return ancova_mi(trial, analysis)
+    if analysis.method == Method.ANCOVA_MI_LIMIT.value:
+        return ancova_mi_limit(trial, analysis)
+    if analysis.method == Method.RESPONDER_LOG_ODDS_RATIO.value:
+        return responder_log_odds_ratio(trial, analysis)
+    return responder_risk_difference(trial, analysis)
+
+
+def finish(estimates: ArrayLike, se: ArrayLike, df: ArrayLike, alpha: ArrayLike) -> tuple[Floats, Floats, Floats]:
+    """Return confidence limits and two-sided p value against 0.
+
+    Parameters
+    ----------
+    estimates, se, df, alpha : array-like of one shape (or scalars)
+        df inf stands for the normal distribution; NaN anywhere gives NaN.
+
+    Returns
+    -------
+    ci_low, ci_high, p : float64 arrays
+        Limits of the interval with coverage 1 - alpha, and p.
+    """
+    centre, spread, freedom, level = np.broadcast_arrays(*(np.asarray(x, dtype=np.float64) for x in (estimates, se, df, alpha)))
+    normal = np.isinf(freedom)
+    finite = np.where(normal, 1.0, freedom)
+    quantile = -np.where(normal, ndtri(level / 2.0), stdtrit(finite, level / 2.0))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        statistic = -np.abs(centre / spread)
+    p: Any = 2.0 * np.where(normal, ndtr(statistic), stdtr(finite, statistic))
+    return centre - quantile * spread, centre + quantile * spread, p
