@@ -26,8 +26,7 @@ LONGEST_SHOWN = 60
 WRAPS = ("proposed", "derived")
 
 HIDDEN = "\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060\u2066-\u2069\ufeff\ufffe\uffff"
-FORBIDDEN = re.compile(rf"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f{HIDDEN}]|\r(?!\n)")
-UNPRINTABLE = re.compile(rf"{FORBIDDEN.pattern}|[\ud800-\udfff]")
+FORBIDDEN = re.compile(rf"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff{HIDDEN}]|\r(?!\n)")
 
 
 class Place(NamedTuple):
@@ -196,7 +195,7 @@ class _Composer:
         except yaml.MarkedYAMLError as error:
             self._refuse_syntax(error)
         except yaml.YAMLError as error:
-            self.refuse(Place(1, 1), f"this is not valid YAML: {error}", "", "Check the file")
+            self.refuse(Place(1, 1), f"this is not valid YAML: {' '.join(str(error).split())}", "", "Check the file")
         except (ValueError, OverflowError) as error:  # PyYAML passes an escape such as \UFFFFFFFF straight to chr()
             self.refuse(Place(1, 1), f"an escape sequence names no character ({error})", "", "Write the character itself")
         except _Stop:
@@ -316,7 +315,7 @@ class _Composer:
         if len(event.value) > LONGEST_SCALAR:
             self.refuse(_place(event), f"a text longer than {LONGEST_SCALAR} characters", "texts are short", "Shorten it")
             return ""
-        hidden = UNPRINTABLE.search(event.value)
+        hidden = FORBIDDEN.search(event.value)
         if hidden:
             self.refuse(
                 _place(event),
@@ -339,7 +338,8 @@ def _place(event: yaml.Event) -> Place:
     return Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
 
 
-def _clip(text: str) -> str:
+def _clip(text: str | None) -> str:
+    text = text or ""
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
 
