@@ -52,16 +52,15 @@ def type_file(content: bytes, name: str, spec: FileSpec) -> tuple[Table, list[Pr
     table : Table
         The typed columns; a refused cell is None. Usable only where no problem was found.
     problems : list of Problem
-        In the order: form, header, cells by column, keys.
+        In the order: form, header, cells by row, values and their missing reasons, keys.
     """
     text, problems = parse_csv(content, name)
     if not text.header:
         return Table(name, {}, ()), problems
     problems = problems + _header_problems(text, spec)
-    columns: dict[str, tuple[Cell, ...]] = {}
-    for place, column in enumerate(text.header):
-        if column in spec.columns:
-            columns[column] = tuple(_typed_column(text, place, spec, problems))
+    declared = [(place, column) for place, column in enumerate(text.header) if column in spec.columns]
+    rows = [_typed_row(text, row, declared, spec, problems) for row in range(len(text.rows))]
+    columns = {column: tuple(row[i] for row in rows) for i, (_, column) in enumerate(declared)}
     table = Table(name, columns, text.numbers)
     problems += _pairing_problems(text, table, spec) + _key_problems(text, table, spec)
     return table, problems
@@ -78,19 +77,17 @@ def _header_problems(text: TextTable, spec: FileSpec) -> list[Problem]:
     return problems + [Problem(where, f"the column {column!r} is unknown", allowed, delete) for column in unknown]
 
 
-def _typed_column(text: TextTable, place: int, spec: FileSpec, problems: list[Problem]) -> list[Cell]:
-    """Return the typed cells of one column and add the faults to the problems."""
-    column = text.header[place]
-    declaration = spec.columns[column]
-    needs_value = declaration.filled or column in spec.key
+def _typed_row(text: TextTable, row: int, declared: Sequence[tuple[int, str]], spec: FileSpec, problems: list[Problem]) -> list[Cell]:
+    """Return the typed cells of one row's declared columns and add the faults to the problems."""
     cells: list[Cell] = []
-    for number, row in zip(text.numbers, text.rows, strict=True):
+    for place, column in declared:
+        declaration, raw = spec.columns[column], text.rows[row][place]
         try:
-            cells.append(type_cell(row[place], declaration, needs_value))
+            cells.append(type_cell(raw, declaration, declaration.filled or column in spec.key))
         except RefusedCellError as fault:
             cells.append(None)
-            found = f"found {row[place]!r}" if row[place] else "the cell is empty"
-            problems.append(Problem(cell_place(text.name, number, column), found, f"allowed: {fault.allowed}", fault.remedy))
+            found = f"found {raw!r}" if raw else "the cell is empty"
+            problems.append(Problem(text.at(row, column), found, f"allowed: {fault.allowed}", fault.remedy))
     return cells
 
 
@@ -254,9 +251,13 @@ def _key_problems(text: TextTable, table: Table, spec: FileSpec) -> list[Problem
 def link_problems(tables: Mapping[str, Table], dictionary: Dictionary, only: str | None = None) -> list[Problem]:
     """Return the cells that name what no other file has, such as a participant in odi.csv who is not in participants.csv.
 
-    A column that alone is the key of one declared file refers to that file wherever it stands. `only` looks at one file.
+    A column that alone is the key of a declared file (the first such file) refers to that file wherever it stands.
+    `only` looks at one file.
     """
-    owners = {spec.key[0]: name for name, spec in dictionary.files.items() if len(spec.key) == 1 and name in tables}
+    owners: dict[str, str] = {}
+    for name, spec in dictionary.files.items():
+        if len(spec.key) == 1 and name in tables:
+            owners.setdefault(spec.key[0], name)
     problems = []
     for table in tables.values() if only is None else (tables[only],):
         for column in table.columns:

@@ -7,7 +7,7 @@ from odisea.compiled import compiled, inlined
 
 Floats = NDArray[np.float64]
 
-# A change of exactly the threshold counts as a response although 100 / 45 and its like have no exact binary form.
+# A change of exactly the threshold counts although decimals have no exact binary form: 4.1 - 2.1 is a hair below 2.
 RESPONDER_SLACK = 1e-9
 
 
