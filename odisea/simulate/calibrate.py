@@ -72,7 +72,7 @@ class Calibration(NamedTuple):
     mechanism: Mechanism
     solved: Mapping[str, float]
     achieved: Mapping[str, tuple[float, float]]  # name: value, Monte Carlo standard error
-    correlation_matrix: Floats  # pooled within-arm covariance of the analysis rows, week-6 outcome last but one
+    covariance: Floats  # pooled within-arm covariance of the analysis rows, week-6 outcome last but one
     truths: Truths
 
 

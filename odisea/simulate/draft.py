@@ -82,7 +82,7 @@ def population(values: Mapping[str, float], protocol: Protocol, scenario_id: str
 
 def pain_threshold(protocol: Protocol) -> float:
     """Return the least baseline pain of an eligible person (VAS 0-10), 0 where no criterion asks for one."""
-    checks = [c.check for c in protocol.population.inclusion if c.check is not None and c.check.variable == "vas_baseline"]
+    checks = [c.check for c in protocol.population.inclusion if c.check is not None and c.check.variable == "vas@baseline"]
     return max((float(c.value) for c in checks if c.op == "ge" and isinstance(c.value, int | float)), default=0.0)
 
 

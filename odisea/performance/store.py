@@ -1,0 +1,59 @@
+"""Finished batches on disk, so that an interrupted run goes on where it stopped.
+
+A batch lies under the digest of everything that determines its numbers (protocol, scenario, calibration, plan, seed, code,
+but not the number of replicates). It is written to a temporary name, flushed and renamed; the archive's checksum tells a
+damaged one, which is computed again.
+"""
+
+import os
+import threading
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from odisea.performance.batch import Job, run_batch
+
+Floats = NDArray[np.float64]
+
+BATCH = 500
+
+
+def batch_ranges(replicates: int) -> list[tuple[int, int]]:
+    """Return the ranges of the batches: a fixed grid, the last one cut at the number of replicates."""
+    return [(first, min(first + BATCH, replicates)) for first in range(0, replicates, BATCH)]
+
+
+def read_batch(folder: Path, first: int, last: int) -> Floats | None:
+    """Return a finished batch that covers the range, or None where there is none or it is damaged."""
+    for path in sorted(folder.glob(f"{first:09d}-*.npz")):
+        if int(path.stem.split("-")[1]) >= last:
+            try:
+                with np.load(path) as archive:
+                    results: Floats = archive["results"]
+            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+                continue
+            return results[: last - first]
+    return None
+
+
+def write_batch(folder: Path, first: int, last: int, results: Floats) -> None:
+    """Write a finished batch under its final name in one step."""
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / f".{first:09d}.{os.getpid()}.{threading.get_ident()}.tmp"
+    with temporary.open("wb") as stream:
+        np.savez(stream, results=results)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(folder / f"{first:09d}-{last:09d}.npz")
+
+
+def stored_batch(folder: Path, job: Job, span: tuple[int, int]) -> Floats:
+    """Return a batch from the store, computing and keeping it first where needed."""
+    first, last = span
+    results = read_batch(folder, first, last)
+    if results is None:
+        results = run_batch(job, first, last)
+        write_batch(folder, first, last, results)
+    return results

@@ -1,0 +1,60 @@
+"""`odisea simulate`: one trial as an export folder and, beside it, what no analyst may see."""
+
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+
+from odisea.data.manifest import make_manifest
+from odisea.data.tables import render_csv
+from odisea.data.write_export import write_export
+from odisea.errors import Problem, ProtocolError
+from odisea.protocol.model import Protocol
+from odisea.provenance import file_sha256, shown, write_text
+from odisea.simulate.assumptions import Scenario
+from odisea.simulate.export import export_tables, simulate_cohort, truth_table
+from odisea.simulate.mechanism import Mechanism
+
+TRUTH = "restricted/simulated_truth.csv"
+
+
+def write_trial(
+    folder: Path,
+    protocol: Protocol,
+    inputs: Iterable[Path],
+    scenario: Scenario,
+    mechanism: Mechanism,
+    participants: int,
+    key: tuple[int, int],
+) -> None:
+    """Write FOLDER/export, FOLDER/restricted/allocation.csv and FOLDER/restricted/simulated_truth.csv.
+
+    Parameters
+    ----------
+    inputs : iterable of Path
+        The declarations, whose hashes go into the export's manifest.
+    mechanism : Mechanism
+        Calibrated.
+    participants : int
+        Size of the trial.
+    key : (seed, replicate)
+        Which trial; it also keys the analysis of the exported data, so that it repeats the replicate of the power loop.
+
+    Raises
+    ------
+    ProtocolError
+        The scenario has no people to export.
+    """
+    if scenario.textbook:
+        raise ProtocolError(
+            Problem(f"scenario {scenario.id}", "it draws two numbers per participant and has no people to export", "", "Name another scenario")
+        )
+    cohort = simulate_cohort(*key, mechanism, participants)
+    manifest = make_manifest(
+        protocol.trial,
+        "simulated",
+        analysis_key=key,
+        made_by=f"odisea {version('odisea')}",
+        inputs={shown(path): file_sha256(path) for path in inputs},
+    )
+    write_export(folder / "export", export_tables(*key, mechanism, cohort, protocol), protocol.dictionary, manifest)
+    write_text(folder / TRUTH, render_csv(truth_table(cohort)).decode())

@@ -1,0 +1,61 @@
+"""What the Snakefile needs to know before any job: the trial, its required scenarios and where the real data lie."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from odisea.errors import OdiseaError
+from odisea.protocol.load import load_protocol, load_yaml
+from odisea.simulate.assumptions import Scenarios
+
+NOWHERE = "name-an-export-folder-with---config-data=FOLDER"
+
+
+@dataclass(frozen=True)
+class Workflow:
+    """File names and scenario names that rules refer to.
+
+    Parameters
+    ----------
+    trial : str
+        Identifier of the trial.
+    scenarios : tuple of str
+        Required scenarios; empty where the trial has no scenario file.
+    assumptions, scenarios_file : str
+        Declarations beside the protocol's folder.
+    export, allocation : str
+        Manifest of the real export folder and its allocation file; a name that tells what to do where no data were given.
+    """
+
+    trial: str
+    scenarios: tuple[str, ...]
+    assumptions: str
+    scenarios_file: str
+    export: str
+    allocation: str
+
+
+def read_workflow(protocol: str, data: str, allocation: str) -> Workflow:
+    """Read the protocol and, where there is one, the scenario file beside its folder.
+
+    Raises
+    ------
+    WorkflowError
+        A file cannot be used; the message is that of `odisea check`.
+    """
+    folder = Path(protocol).parent.parent / "simulate"
+    scenarios_file = folder / "scenarios.yaml"
+    try:
+        trial = load_protocol(Path(protocol)).trial
+        scenarios = load_yaml(scenarios_file, Scenarios).scenarios if scenarios_file.exists() else {}
+    except OdiseaError as error:
+        raise WorkflowError(*map(str, error.problems)) from None
+    return Workflow(
+        trial,
+        tuple(name for name, spec in scenarios.items() if spec.required),
+        str(folder / "assumptions.yaml"),
+        str(scenarios_file),
+        str(Path(data or NOWHERE) / "export_manifest.json"),
+        allocation or str(Path(data or NOWHERE).parent / "restricted" / "allocation.csv"),
+    )

@@ -1,0 +1,14 @@
+# One simulated trial, written as a site would deliver it.
+rule simulate:
+    input:
+        protocol=config["protocol"],
+        assumptions=PLAN.assumptions,
+        scenarios=PLAN.scenarios_file,
+    output:
+        "results/{trial}/rehearsal/export/export_manifest.json",
+        "results/{trial}/rehearsal/restricted/allocation.csv",
+    log:
+        "results/{trial}/rehearsal/simulate.log",
+    shell:
+        "odisea simulate {input.protocol} --scenario registered --replicate 0"
+        " -o results/{wildcards.trial}/rehearsal 2> {log}"

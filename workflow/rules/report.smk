@@ -1,0 +1,22 @@
+rule power_report:
+    input:
+        protocol=config["protocol"],
+        measures=expand(
+            "results/{{trial}}/power/{scenario}/performance.csv",
+            scenario=PLAN.scenarios,
+        ),
+        assumptions=expand(
+            "results/{{trial}}/power/{scenario}/assumptions.json",
+            scenario=PLAN.scenarios,
+        ),
+    output:
+        "results/{trial}/report/power_report.{lang}.{form}",
+    log:
+        "results/{trial}/report/power_report.{lang}.{form}.log",
+    params:
+        folders=expand(
+            "results/{{trial}}/power/{scenario}", scenario=PLAN.scenarios
+        ),
+    shell:
+        "odisea report power {params.folders} --protocol {input.protocol} --lang {wildcards.lang}"
+        " -o {output} 2> {log}"
