@@ -129,7 +129,7 @@ def _instrument_faults(protocol: Protocol, pointer: str, name: str, instrument: 
     for place, column in enumerate(items.columns):
         recorded = columns[column].range if column in columns else None
         if recorded is not None and recorded != items.range:
-            found = f"items range over {list(items.range)}, column {column} of {items.file} over {list(recorded)}"
+            found = f"items range over {list(items.range)}, column {column} of {items.file} over [{recorded[0]:g}, {recorded[1]:g}]"
             yield Fault(f"{pointer}/items/columns/{place}", found, "instrument and dictionary agree", "Mend one of them")
 
 

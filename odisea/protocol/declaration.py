@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic import Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -19,19 +19,11 @@ class Head(Frozen):
 
 
 class Declaration(Frozen):
-    """One YAML file; a subclass names its kind (`kind: ClassVar[str] = "protocol"`), and a file of another kind is refused."""
+    """One YAML file; a subclass names its kind (`kind: ClassVar[str] = "protocol"`), and the loader refuses files of another kind."""
 
     kind: ClassVar[str]
 
     odisea: Head
-
-    @model_validator(mode="after")
-    def _of_this_kind(self) -> "Declaration":
-        if self.odisea.kind != self.kind:
-            raise ValueError(f"this is a file of kind {self.odisea.kind}; a file of kind {self.kind} is needed here. Give the right file")
-        if self.odisea.schema_version != SCHEMA:
-            raise ValueError(f'schema "{self.odisea.schema_version}" is not known; this version of odisea reads schema "{SCHEMA}"')
-        return self
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:

@@ -66,7 +66,7 @@ class ColumnSpec(Frozen):
         if self.type not in ("int", "num") and (self.range or self.resolution):
             raise ValueError(f"range or resolution stands on a column of type {self.type}; only int and num columns have them")
         if self.range and self.range[0] > self.range[1]:
-            raise ValueError(f"range {list(self.range)} is empty; write [low, high]")
+            raise ValueError(f"range [{self.range[0]:g}, {self.range[1]:g}] is empty; write [low, high]")
         if self.pattern and self.type not in ("id", "text"):
             raise ValueError(f"pattern stands on a column of type {self.type}; only id and text columns have one")
         return self

@@ -225,7 +225,7 @@ class Plan(Frozen):
     @model_validator(mode="after")
     def _numbers_in_range(self) -> Self:
         if self.alpha.value is not None and not 0 < self.alpha.value < 1:
-            raise ValueError(f"alpha is {self.alpha.value}; a number between 0 and 1 is needed, such as 0.05")
+            raise ValueError(f"alpha is {self.alpha.value:g}; a number between 0 and 1 is needed, such as 0.05")
         if self.analysis_seed.value is not None and not 0 <= self.analysis_seed.value <= LARGEST_SEED:
             raise ValueError(f"analysis_seed is {self.analysis_seed.value}; a whole number from 0 to {LARGEST_SEED} is needed")
         return self

@@ -12,7 +12,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from odisea.errors import Problem, ProtocolError
-from odisea.protocol.compose import Document
+from odisea.protocol.compose import Document, Place, at
+from odisea.protocol.declaration import SCHEMA
 from odisea.protocol.fact import GAPS, Fact
 
 M = TypeVar("M", bound=BaseModel)
@@ -75,25 +76,30 @@ def validate(document: Document, model: type[M], data: Mapping[str, Any] | None 
 
 
 def refuse_other_kind(document: Document, model: type[BaseModel]) -> None:
-    """Raise if the document's head names another kind of file than the model's.
+    """Raise if the document's head names another kind of file than the model's, or another version of the schema.
 
     Raises
     ------
     ProtocolError
-        The kinds differ.
+        The head is absent or differs.
     """
     wanted = getattr(model, "kind", None)
     head = document.data.get("odisea")
     if not isinstance(wanted, str):
         return
     if not isinstance(head, dict) or "kind" not in head:
-        where = document.where("/odisea") if "odisea" in document.data else f"{document.name}:1:1"
-        remedy = f'Write as first field: odisea: {{kind: {wanted}, schema: "1"}}'
+        where = document.where("/odisea") if "odisea" in document.data else at(document.name, Place(1, 1))
+        remedy = f'Write as first field: odisea: {{kind: {wanted}, schema: "{SCHEMA}"}}'
         raise ProtocolError(Problem(where, "the file does not say what it is", f"a file of kind {wanted} is needed here", remedy))
     if head["kind"] != wanted:
         found = f"this is a file of kind {head['kind']}"
         raise ProtocolError(
             Problem(document.where("/odisea/kind"), found, f"a file of kind {wanted} is needed here", "Give the right file")
+        )
+    if isinstance(head.get("schema"), str) and head["schema"] != SCHEMA:
+        found = f'the file is written for schema "{head["schema"]}"'
+        raise ProtocolError(
+            Problem(document.where("/odisea/schema"), found, f'this version of odisea reads schema "{SCHEMA}"', "Rewrite the file")
         )
 
 

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from odisea.errors import ProtocolError
 from odisea.protocol.compose import DEEPEST, LARGEST_FILE, LONGEST_SCALAR, MOST_NODES, compose, read_document
 
-
 REFERENCES = "anchors, aliases and merge keys are not allowed. Write the value out where it is needed"
 VISIBLE = "only visible characters, spaces and line ends are allowed. Delete it"
 FINITE = "only finite numbers are allowed. Write a value, or not_stated for a gap, or"
