@@ -113,7 +113,7 @@ def test_places_are_found_in_the_protocol_and_in_the_files_it_names(tmp_path: Pa
             P,
             "codes: [female, male]",
             "codes: [female, other]",
-            "{proposed: {kind",
+            "other]",
             "other is no code of the column sex; known are female, male",
         ),
         (P, "old: [40, 90]", "old: [39, 90]", "{column: age_years, levels", "levels young and old overlap at 39"),
