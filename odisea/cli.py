@@ -32,7 +32,9 @@ app = typer.Typer(
 
 ProtocolPath = Annotated[Path, typer.Argument(metavar="PROTOCOL", help="The trial's YAML file.")]
 Output = Annotated[Path, typer.Option("-o", "--output", help="Where the results go.")]
-AssumptionsOption = Annotated[Path | None, typer.Option("--assumptions", help="Assumptions; default: simulate/ beside the protocol's folder.")]
+AssumptionsOption = Annotated[
+    Path | None, typer.Option("--assumptions", help="Assumptions; default: simulate/ beside the protocol's folder.")
+]
 ScenariosOption = Annotated[Path | None, typer.Option("--scenarios", help="Scenarios; default: simulate/ beside the protocol's folder.")]
 StoreOption = Annotated[Path, typer.Option("--store", help="Keeps calibrations and finished batches.")]
 SeedOption = Annotated[int | None, typer.Option("--seed", min=0, help="Key of the random numbers; default: the scenario file's.")]
@@ -60,16 +62,18 @@ def example(text: str) -> str:
 @app.command(epilog=example("odisea check protocol/nct07248813.yaml -o results/nct07248813/check"))
 def check(protocol: ProtocolPath, output: Output) -> None:
     """Check a protocol: every gap and every proposed value becomes a finding in findings.json."""
-    from odisea.protocol.load import load_protocol
-    from odisea.protocol.rules import findings_report
+    from odisea.protocol.load import load_located_protocol
+    from odisea.protocol.rules.finding import as_json
+    from odisea.protocol.rules.schema_level import findings
     from odisea.provenance import manifest, typed_command, write_json
 
-    loaded = load_protocol(protocol)
-    report = findings_report(loaded)
-    findings = write_json(output / "findings.json", report)
-    write_json(output / "manifest.json", manifest(typed_command(), [protocol], [findings], {"trial": loaded.trial}))
-    counts = ", ".join(f"{count} {severity}" for severity, count in report["summary"].items())
-    say(f"{loaded.trial}: {counts or 'no findings'} -> {findings}")
+    located = load_located_protocol(protocol)
+    trial = located.value.trial
+    record = as_json(trial, findings(located))
+    target = write_json(output / "findings.json", record)
+    write_json(output / "manifest.json", manifest(typed_command(), [protocol], [target], {"trial": trial}))
+    counts = ", ".join(f"{count} {severity}" for severity, count in record["summary"].items())
+    say(f"{trial}: {counts or 'no findings'} -> {target}")
 
 
 @app.command(epilog=example("odisea simulate protocol/nct07248813.yaml --scenario registered --replicate 7 -o rehearsal"))
@@ -96,7 +100,11 @@ def simulate(
     say(f"replicate {replicate} of scenario {scenario} -> {output / 'export'}")
 
 
-@app.command(epilog=example("odisea power protocol/nct07248813.yaml --scenario registered --replicates 10000 -o results/nct07248813/power/registered"))
+@app.command(
+    epilog=example(
+        "odisea power protocol/nct07248813.yaml --scenario registered --replicates 10000 -o results/nct07248813/power/registered"
+    )
+)
 def power(
     protocol: ProtocolPath,
     output: Output,
@@ -138,12 +146,18 @@ def ingest(
     output: Output,
 ) -> None:
     """Turn a site's raw files into an export folder; the allocation goes to OUTPUT/../restricted."""
-    from odisea.data.ingest import ingest as run_ingest
+    from odisea.data.ingest import write_ingested
 
-    say(run_ingest(mapping, raw, output))
+    manifest = write_ingested(mapping, raw, output)
+    rows = manifest.files["participants.csv"].rows
+    say(f"{manifest.trial}: {rows} participants -> {output}")
 
 
-@app.command(epilog=example("odisea analyse protocol/nct07248813.yaml rehearsal/export --allocation rehearsal/restricted/allocation.csv -o rehearsal/analysis"))
+@app.command(
+    epilog=example(
+        "odisea analyse protocol/nct07248813.yaml rehearsal/export --allocation rehearsal/restricted/allocation.csv -o rehearsal/analysis"
+    )
+)
 def analyse(
     protocol: ProtocolPath,
     export: Annotated[Path, typer.Argument(metavar="EXPORT_DIR", help="The export folder.")],
@@ -153,17 +167,28 @@ def analyse(
 ) -> None:
     """Run every planned analysis on an export folder; the primary results are computed twice."""
     if blind == (allocation is not None):
-        raise OdiseaError(Problem("odisea analyse", "the arms are neither given nor waived" if not blind else "both were given", "", "Give --allocation FILE or --blind"))
+        raise OdiseaError(
+            Problem(
+                "odisea analyse",
+                "the arms are neither given nor waived" if not blind else "both were given",
+                "",
+                "Give --allocation FILE or --blind",
+            )
+        )
     from odisea.analyse.write_analysis import write_analysis
     from odisea.provenance import typed_command
 
     say(write_analysis(protocol, export, allocation, output, typed_command()))
 
 
-@app.command(epilog=example("odisea report power results/nct07248813/power/* --protocol protocol/nct07248813.yaml --lang es -o power_report.es.pdf"))
+@app.command(
+    epilog=example("odisea report power results/nct07248813/power/* --protocol protocol/nct07248813.yaml --lang es -o power_report.es.pdf")
+)
 def report(
     kind: Annotated[ReportKind, typer.Argument(help="Which report.")],
-    folders: Annotated[list[Path], typer.Argument(metavar="DIR ...", help="Result folders: scenarios of a power run, or one analysis folder.")],
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="DIR ...", help="Result folders: scenarios of a power run, or one analysis folder.")
+    ],
     output: Output,
     protocol: Annotated[Path, typer.Option("--protocol", help="The trial's YAML file.")] = Path("protocol/nct07248813.yaml"),
     lang: Annotated[Language, typer.Option("--lang", help="Language.")] = Language.en,
@@ -198,9 +223,11 @@ def bench(
 @app.command(epilog=example("odisea schema -o protocol/schema"))
 def schema(output: Output) -> None:
     """Write the JSON Schemas that editors check the YAML files with."""
-    from odisea.schemas import write_all_schemas
+    from odisea.data.mapping import SiteMapping
+    from odisea.protocol.schema import DECLARATIONS, write_schemas
+    from odisea.simulate.assumptions import Assumptions, Scenarios
 
-    for path in write_all_schemas(output):
+    for path in write_schemas(output, (*DECLARATIONS, SiteMapping, Assumptions, Scenarios)):
         say(f"{path}")
 
 

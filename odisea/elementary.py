@@ -54,16 +54,14 @@ def logarithm(x: float) -> float:
     z = s * s
     w = z * z
     even = w * (3.999999999940941908e-01 + w * (2.222219843214978396e-01 + w * 1.531383769920937332e-01))
-    odd = z * (
-        6.666666666666735130e-01 + w * (2.857142874366239149e-01 + w * (1.818357216161805012e-01 + w * 1.479819860511658591e-01))
-    )
+    odd = z * (6.666666666666735130e-01 + w * (2.857142874366239149e-01 + w * (1.818357216161805012e-01 + w * 1.479819860511658591e-01)))
     half_square = 0.5 * f * f
     k = np.float64(exponent)
     return k * LN2_HIGH - ((half_square - (s * (half_square + even + odd) + k * LN2_LOW)) - f)
 
 
 @inlined
-def cosine_sine(turns: int) -> tuple[float, float]:
+def cosine_sine(turns: np.uint64) -> tuple[float, float]:
     """Return cosine and sine of the angle 2 pi (turns + 1/2) / 2**32 for an unsigned 32-bit number of turns."""
     whole = np.int64(turns)
     quarter = (whole + 536870912) >> 30

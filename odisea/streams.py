@@ -20,6 +20,7 @@ from odisea.elementary import cosine_sine, logarithm
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Word = np.uint64  # holds 32 bits
 
 MASK = np.uint64(0xFFFFFFFF)
 MULTIPLIER_0 = np.uint64(0xD2511F53)
@@ -60,7 +61,7 @@ class Purpose(IntEnum):
 
 
 @inlined
-def philox(c0: int, c1: int, c2: int, c3: int, k0: int, k1: int) -> tuple[int, int, int, int]:
+def philox(c0: Word, c1: Word, c2: Word, c3: Word, k0: Word, k1: Word) -> tuple[Word, Word, Word, Word]:
     """Return the block of four 32-bit numbers (held in uint64) for a counter and a key of 32-bit words (held in uint64)."""
     for _ in range(ROUNDS):
         product_0 = MULTIPLIER_0 * c0
@@ -77,7 +78,7 @@ def philox(c0: int, c1: int, c2: int, c3: int, k0: int, k1: int) -> tuple[int, i
 
 
 @inlined
-def block(seed: int, replicate: int, purpose: int, unit: int, minor: int) -> tuple[int, int, int, int]:
+def block(seed: int, replicate: int, purpose: int, unit: int, minor: int) -> tuple[Word, Word, Word, Word]:
     """Return the four 32-bit numbers of one address: unit < 2**20, minor < 2**12, seed and replicate of 64 bits."""
     place = (np.uint64(minor) << np.uint64(UNIT_BITS)) | np.uint64(unit)
     low, high = np.uint64(replicate) & MASK, np.uint64(replicate) >> SHIFT
@@ -85,7 +86,7 @@ def block(seed: int, replicate: int, purpose: int, unit: int, minor: int) -> tup
 
 
 @inlined
-def normal_pair(x: int, y: int) -> tuple[float, float]:
+def normal_pair(x: Word, y: Word) -> tuple[float, float]:
     """Return two independent standard normal numbers made of two 32-bit numbers (Box and Muller)."""
     radius = np.sqrt(-2.0 * logarithm((np.float64(np.int64(x)) + 0.5) * STEP))
     cosine, sine = cosine_sine(y)
@@ -150,7 +151,7 @@ def chi_square(seed: int, replicate: int, purpose: int, unit: int, df: float) ->
         u = (np.float64(np.int64(e)) + 0.5) * STEP
         v = (1.0 + c * z) ** 3
         if v > 0.0 and logarithm(u) < 0.5 * z * z + d - d * v + d * logarithm(v):
-            return 2.0 * d * v
+            return float(2.0 * d * v)
     return df
 
 

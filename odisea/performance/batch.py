@@ -55,9 +55,14 @@ def make_table(analyses: Sequence[Analysis]) -> AnalysisTable:
     covariates, covariate_ends = joined([a.covariates for a in analyses])
     imputation, imputation_ends = joined([a.imputation for a in analyses])
     return AnalysisTable(
-        np.array(numbers, dtype=np.int64).reshape(len(analyses), 7), np.array([a.threshold for a in analyses], dtype=np.float64),
-        np.array([a.direction for a in analyses], dtype=np.float64), covariates, covariate_ends, imputation, imputation_ends,
-    )  # fmt: skip
+        np.array(numbers, dtype=np.int64).reshape(len(analyses), 7),
+        np.array([a.threshold for a in analyses], dtype=np.float64),
+        np.array([a.direction for a in analyses], dtype=np.float64),
+        covariates,
+        covariate_ends,
+        imputation,
+        imputation_ends,
+    )
 
 
 @compiled

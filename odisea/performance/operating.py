@@ -13,7 +13,8 @@ from odisea.closed_form import Adjustment, realised_power
 from odisea.data.trial import Estimate, Method, Status
 from odisea.performance.measures import Measure, Truth, make_replicates, performance_measures
 from odisea.protocol.model import Protocol
-from odisea.simulate.calibrate import Calibration, explained
+from odisea.simulate.achieved import explained
+from odisea.simulate.textbook import Calibration
 
 Floats = NDArray[np.float64]
 
@@ -52,11 +53,22 @@ def _analysis_frame(scenario: str, planned: PlannedAnalysis, order: int, fields:
     low, high, p = finish(shown[:, ESTIMATE], shown[:, SE], shown[:, DF], planned.alpha)
     counts = np.nan_to_num(fields[:, [N_ARM, N_REFERENCE]]).astype(np.int64)
     columns = {
-        "scenario": scenario, "replicate": np.arange(first, first + len(fields)), "analysis": planned.id, "outcome": planned.spec.outcome,
-        "estimate": shown[:, ESTIMATE], "se": shown[:, SE], "df": shown[:, DF], "ci_low": low, "ci_high": high, "p": p,
-        "n_analysed": counts.sum(axis=1), "status": STATUS_NAMES[fields[:, STATUS].astype(np.int64)],
-        "n_analysed_arm": counts[:, 0], "n_analysed_reference": counts[:, 1], "order": order,
-    }  # fmt: skip
+        "scenario": scenario,
+        "replicate": np.arange(first, first + len(fields)),
+        "analysis": planned.id,
+        "outcome": planned.spec.outcome,
+        "estimate": shown[:, ESTIMATE],
+        "se": shown[:, SE],
+        "df": shown[:, DF],
+        "ci_low": low,
+        "ci_high": high,
+        "p": p,
+        "n_analysed": counts.sum(axis=1),
+        "status": STATUS_NAMES[fields[:, STATUS].astype(np.int64)],
+        "n_analysed_arm": counts[:, 0],
+        "n_analysed_reference": counts[:, 1],
+        "order": order,
+    }
     return pd.DataFrame(columns)
 
 
@@ -98,7 +110,7 @@ def closed_form_power(setting: Setting, planned: PlannedAnalysis, n_arm: Floats,
 def performance_frame(setting: Setting, frame: pd.DataFrame) -> pd.DataFrame:
     """Return the long table of performance measures of every analysis."""
     target = setting.protocol.sample_size.target_difference.value
-    by_analysis = {name: part for name, part in frame.groupby("analysis", sort=False)}
+    by_analysis = {str(name): part for name, part in frame.groupby("analysis", sort=False)}
     rows = []
     for planned in setting.planned:
         part = by_analysis[planned.id]

@@ -22,9 +22,9 @@ from odisea.performance.store import batch_ranges, stored_batch
 from odisea.protocol.model import Protocol
 from odisea.provenance import content_digest, manifest, write_json, write_text
 from odisea.simulate.assumptions import Assumptions, Scenario, Scenarios, possible_range
-from odisea.simulate.calibrate import Calibration
 from odisea.simulate.calibration_file import calibrated
 from odisea.simulate.draft import draft_mechanism, participants, simulated_recipes
+from odisea.simulate.textbook import Calibration
 
 CLAIM_SDS = (12.0, 14.0, 15.0, 16.0, 18.0, 20.0, 22.0)
 

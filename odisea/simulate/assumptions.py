@@ -185,9 +185,17 @@ def resolve(assumptions: Assumptions, scenarios: Scenarios, scenario_id: str, wh
     if problems:
         raise ProtocolError(problems)
     return Scenario(
-        scenario_id, spec.label, spec.about, spec.textbook, spec.participants, values, tuple(spec.set), spec.follows_the_model,
-        assumptions.block_sizes, assumptions.programme_arm,
-    )  # fmt: skip
+        scenario_id,
+        spec.label,
+        spec.about,
+        spec.textbook,
+        spec.participants,
+        values,
+        tuple(spec.set),
+        spec.follows_the_model,
+        assumptions.block_sizes,
+        assumptions.programme_arm,
+    )
 
 
 def _unknown(spec: ScenarioSpec, assumptions: Assumptions, place: str) -> list[Problem]:
@@ -210,6 +218,7 @@ def _impossible(values: Mapping[str, float], place: str) -> list[Problem]:
 
 def _sums(values: Mapping[str, float], place: str) -> list[Problem]:
     problems = []
+    names: tuple[str, ...]
     for names in (LOSS_PARTS, DOSE_WEIGHTS):
         total = sum(values.get(name, 0.0) for name in names)
         if abs(total - 1.0) > SUM_TOLERANCE:
@@ -225,5 +234,7 @@ def check_same_trial(declared: str, trial: str, where: str) -> None:
     """Raise ProtocolError where a file of assumptions or scenarios names another trial."""
     if declared != trial:
         raise ProtocolError(
-            Problem(where, f"this file is for trial {declared}", f"the protocol is trial {trial}", "Give the files of the protocol's own trial")
+            Problem(
+                where, f"this file is for trial {declared}", f"the protocol is trial {trial}", "Give the files of the protocol's own trial"
+            )
         )

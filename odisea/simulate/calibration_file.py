@@ -13,9 +13,11 @@ import numpy as np
 from odisea.compiled import source_hash
 from odisea.data.derive import Recipes
 from odisea.provenance import content_digest, write_json
+from odisea.simulate.achieved import Truths
 from odisea.simulate.assumptions import CalibrationSpec, Scenario
-from odisea.simulate.calibrate import Calibration, Truths, calibrate, textbook_calibration, with_losses, with_score
+from odisea.simulate.calibrate import calibrate, with_losses, with_score
 from odisea.simulate.mechanism import Mechanism
+from odisea.simulate.textbook import Calibration, textbook_calibration
 
 SCORE_CONSTANTS = ("mean", "sd_week6", "sd_baseline", "stable_share", "natural_change", "effect")
 
@@ -49,7 +51,7 @@ def calibrated(
     """
     digest = calibration_digest(scenario, draft, recipes, rows, spec)
     if scenario.textbook:
-        return textbook_calibration(scenario, draft, rows), digest
+        return textbook_calibration(draft, rows), digest
     path = folder / f"{digest}.json"
     if not path.exists():
         solved = calibrate(scenario, draft, recipes, rows, spec.seed, spec.people, workers)
@@ -90,7 +92,5 @@ def read_calibration(path: Path, scenario: Scenario, draft: Mechanism) -> Calibr
         solved,
         {name: (entry["value"], entry["mcse"]) for name, entry in content["achieved"].items()},
         np.array(content["pooled_within_arm_covariance"]),
-        Truths(
-            truths["effect"], truths["effect_mcse"], np.array(truths["changes"]), np.array(truths["changes_kept"]), truths["people"]
-        ),
+        Truths(truths["effect"], truths["effect_mcse"], np.array(truths["changes"]), np.array(truths["changes_kept"]), truths["people"]),
     )

@@ -71,13 +71,23 @@ def population(values: Mapping[str, float], protocol: Protocol, scenario_id: str
     comorbidity = np.cumsum([values["comorbidity_none"], values["comorbidity_one"], values["comorbidity_two"]])
     activity = np.cumsum([values["activity_low"], values["activity_moderate"]])
     return PopulationModel(
-        age_mean=values["age_mean"], age_sd=values["age_sd"], age_min=float(ages.min), age_max=float(ages.max),
-        pain_mean=values["pain_mean"], pain_sd=values["pain_sd"], pain_min=pain_threshold(protocol), pain_steps=10.0,
-        mixing=mixing(values, scenario_id), bmi_log_mean=float(np.log(values["bmi_mean"]) - 0.5 * log_sd**2), bmi_log_sd=log_sd,
+        age_mean=values["age_mean"],
+        age_sd=values["age_sd"],
+        age_min=float(ages.min),
+        age_max=float(ages.max),
+        pain_mean=values["pain_mean"],
+        pain_sd=values["pain_sd"],
+        pain_min=pain_threshold(protocol),
+        pain_steps=10.0,
+        mixing=mixing(values, scenario_id),
+        bmi_log_mean=float(np.log(values["bmi_mean"]) - 0.5 * log_sd**2),
+        bmi_log_sd=log_sd,
         height_mean=np.array([values["height_mean_female"], values["height_mean_male"]]),
-        height_sd=np.array([values["height_sd"], values["height_sd"]]), female_cut=float(ndtri(values["female_share"])),
-        comorbidity_cuts=ndtri(comorbidity), activity_cuts=ndtri(activity),
-    )  # fmt: skip
+        height_sd=np.array([values["height_sd"], values["height_sd"]]),
+        female_cut=float(ndtri(values["female_share"])),
+        comorbidity_cuts=ndtri(comorbidity),
+        activity_cuts=ndtri(activity),
+    )
 
 
 def pain_threshold(protocol: Protocol) -> float:
@@ -121,12 +131,15 @@ def engagement(values: Mapping[str, float]) -> EngagementModel:
     weights = weights / weights.sum()
     still = (1.0 - _logistic(start - frailty * nodes)) * (1.0 - _logistic(leave - frailty * nodes)) ** weeks[:, None]
     return EngagementModel(
-        never_start_logit=start, disengage_logit=leave, frailty_on_disengagement=frailty, frailty_on_adherence=load,
+        never_start_logit=start,
+        disengage_logit=leave,
+        frailty_on_disengagement=frailty,
+        frailty_on_adherence=load,
         live_logit=_intercepts(fade("live"), still, nodes, weights, load),
         diary_logit=_intercepts(fade("diary") / 7.0, still, nodes, weights, load),
         login_rate=fade("logins"),
         dose_weights=np.array([values["dose_weight_live"], values["dose_weight_exercise"], values["dose_weight_modules"]]),
-    )  # fmt: skip
+    )
 
 
 def _intercepts(shares: Floats, still: Floats, nodes: Floats, weights: Floats, load: float) -> Floats:
@@ -155,12 +168,20 @@ def course(values: Mapping[str, float]) -> CourseModel:
     """Return the model of latent disability at its starting guess."""
     sd = values["odi_sd_week6"]
     return CourseModel(
-        mean=values["odi_mean_baseline"], sd_baseline=sd / values["odi_sd_ratio"], sd_week6=sd, stable_share=values["odi_correlation"],
-        weekly_correlation=values["state_weekly_correlation"], natural_change=-values["control_change"], natural_cv=values["natural_cv"],
-        natural_weeks=values["natural_weeks"], effect=values["effect"] * 1.6, effect_log_sd=float(np.sqrt(np.log1p(values["effect_cv"] ** 2))),
-        dose_curvature=values["dose_curvature"], pain_follow_up_loading=values["pain_follow_up_loading"],
+        mean=values["odi_mean_baseline"],
+        sd_baseline=sd / values["odi_sd_ratio"],
+        sd_week6=sd,
+        stable_share=values["odi_correlation"],
+        weekly_correlation=values["state_weekly_correlation"],
+        natural_change=-values["control_change"],
+        natural_cv=values["natural_cv"],
+        natural_weeks=values["natural_weeks"],
+        effect=values["effect"] * 1.6,
+        effect_log_sd=float(np.sqrt(np.log1p(values["effect_cv"] ** 2))),
+        dose_curvature=values["dose_curvature"],
+        pain_follow_up_loading=values["pain_follow_up_loading"],
         pain_per_disability=values["pain_per_disability"],
-    )  # fmt: skip
+    )
 
 
 def measurement(values: Mapping[str, float]) -> MeasurementModel:
@@ -191,13 +212,15 @@ def dropout(values: Mapping[str, float]) -> DropoutModel:
         arm_shift=0.0,
         timing=np.array([first, *[middle] * (WEEKS - 2), final]),
         covariate_slopes=np.array(slopes),
-        covariate_centres=np.array([values["age_mean"], values["bmi_mean"], values["odi_mean_baseline"], comorbidity, activity, values["pain_mean"]]),
+        covariate_centres=np.array(
+            [values["age_mean"], values["bmi_mean"], values["odi_mean_baseline"], comorbidity, activity, values["pain_mean"]]
+        ),
         covariate_scales=np.array([values["age_sd"], values["bmi_sd"], sd, 1.0, 0.7, values["pain_sd"]]),
         adherence_slope=values["loss_slope_adherence"],
         mnar_slope=np.array([values["mnar_slope_control"], values["mnar_slope_tele"]]),
         disability_centre=values["odi_mean_baseline"],
         disability_scale=sd,
-    )  # fmt: skip
+    )
 
 
 def loss_shares(values: Mapping[str, float]) -> Floats:
@@ -208,16 +231,22 @@ def loss_shares(values: Mapping[str, float]) -> Floats:
 def textbook(values: Mapping[str, float]) -> TextbookModel:
     """Return the bivariate normal model; week-6 SD and baseline SD are the same number."""
     return TextbookModel(
-        mean=values["odi_mean_baseline"], sd=values["odi_sd_week6"], correlation=values["odi_correlation"], change=values["control_change"],
-        effect=values["effect"], loss=values["loss_total"],
-    )  # fmt: skip
+        mean=values["odi_mean_baseline"],
+        sd=values["odi_sd_week6"],
+        correlation=values["odi_correlation"],
+        change=values["control_change"],
+        effect=values["effect"],
+        loss=values["loss_total"],
+    )
 
 
 def allocation(scenario: Scenario, protocol: Protocol) -> AllocationModel:
     """Return the randomisation of the simulated trial."""
     arms = [arm.id for arm in protocol.arms]
     if scenario.programme_arm not in arms:
-        raise ProtocolError(Problem("programme_arm", f"the arm {scenario.programme_arm!r} is not in the protocol", f"arms: {', '.join(arms)}"))
+        raise ProtocolError(
+            Problem("programme_arm", f"the arm {scenario.programme_arm!r} is not in the protocol", f"arms: {', '.join(arms)}")
+        )
     ratio = protocol.randomisation.ratio.require("randomisation.ratio")
     odd = [size for size in scenario.block_sizes if size <= 0 or size % sum(ratio)]
     if odd:
@@ -239,7 +268,9 @@ def simulated_recipes(protocol: Protocol) -> Recipes:
     """
     columns = recorded_columns(protocol)
     unknown = [name for name in columns if name not in RECORDED]
-    problems = [Problem(f"recorded column {name}", "the simulator does not simulate it", f"it simulates {', '.join(RECORDED)}") for name in unknown]
+    problems = [
+        Problem(f"recorded column {name}", "the simulator does not simulate it", f"it simulates {', '.join(RECORDED)}") for name in unknown
+    ]
     participants_file = protocol.dictionary.files["participants.csv"].columns
     for name, codes in CODES.items():
         declared = participants_file[name].codes if name in participants_file else None

@@ -46,7 +46,15 @@ def draw_engagement(seed: int, replicate: int, model: EngagementModel, units: In
 
 @compiled
 def draw_adherence(
-    seed: int, replicate: int, model: EngagementModel, units: Ints, frailty: Floats, engaged: Floats, live: Floats, diary: Floats, logins: Floats
+    seed: int,
+    replicate: int,
+    model: EngagementModel,
+    units: Ints,
+    frailty: Floats,
+    engaged: Floats,
+    live: Floats,
+    diary: Floats,
+    logins: Floats,
 ) -> None:
     """Write live sessions attended (0/1), diary days (0-7) and logins of each week into arrays of (6, n)."""
     n = units.size

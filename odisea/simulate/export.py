@@ -13,7 +13,21 @@ import numpy as np
 from odisea.data.tables import Cell, Table, make_table
 from odisea.protocol.model import Protocol
 from odisea.simulate.dropout import NEVER
-from odisea.simulate.mechanism import AGE, ACTIVITY, CAUSES, CODES, COMORBIDITY, HEIGHT, ITEMS, SEX, VAS_BASELINE, VAS_WEEK6, WEEKS, WEIGHT, Mechanism
+from odisea.simulate.mechanism import (
+    ACTIVITY,
+    AGE,
+    CAUSES,
+    CODES,
+    COMORBIDITY,
+    HEIGHT,
+    ITEMS,
+    SEX,
+    VAS_BASELINE,
+    VAS_WEEK6,
+    WEEKS,
+    WEIGHT,
+    Mechanism,
+)
 from odisea.simulate.population import TRAIT_AGE, TRAIT_PAIN, draw_traits, recorded_pain
 from odisea.simulate.replicate import N_TRAITS, Cohort, make_cohort, simulate_trial
 
@@ -69,16 +83,32 @@ def participants_table(ids: tuple[str, ...], days: list[date], cohort: Cohort, p
     r = cohort.recorded
     site = protocol.sites[0].id if protocol.sites else None
     header = (
-        "participant_id", "site_id", "consent_date", "randomisation_date", "age_years", "sex", "height_cm", "weight_kg",
-        "comorbidity_count", "physical_activity_level",
-    )  # fmt: skip
+        "participant_id",
+        "site_id",
+        "consent_date",
+        "randomisation_date",
+        "age_years",
+        "sex",
+        "height_cm",
+        "weight_kg",
+        "comorbidity_count",
+        "physical_activity_level",
+    )
     rows = [
         (
-            ids[i], site, days[i], days[i], int(r[AGE, i]), CODES["sex"][int(r[SEX, i])], float(r[HEIGHT, i]), float(r[WEIGHT, i]),
-            int(r[COMORBIDITY, i]), CODES["physical_activity_level"][int(r[ACTIVITY, i])],
+            ids[i],
+            site,
+            days[i],
+            days[i],
+            int(r[AGE, i]),
+            CODES["sex"][int(r[SEX, i])],
+            float(r[HEIGHT, i]),
+            float(r[WEIGHT, i]),
+            int(r[COMORBIDITY, i]),
+            CODES["physical_activity_level"][int(r[ACTIVITY, i])],
         )
         for i in range(len(ids))
-    ]  # fmt: skip
+    ]
     return make_table("participants.csv", header, rows)
 
 
@@ -161,7 +191,11 @@ def adherence_tables(ids: tuple[str, ...], days: list[date], cohort: Cohort) -> 
         for login in range(int(cohort.logins[week, i])):
             log.append((ids[i], _login_time(first_day, login), "core", "course_viewed", None, "web"))
     return [
-        make_table("sessions_calendar.csv", ("session_id", "date", "start", "minutes_planned", "module"), [(*s, None, None, None) for s in calendar]),
+        make_table(
+            "sessions_calendar.csv",
+            ("session_id", "date", "start", "minutes_planned", "module"),
+            [(*s, None, None, None) for s in calendar],
+        ),
         make_table("live_sessions.csv", ("participant_id", "session_id", "minutes_attended", "source"), sessions),
         make_table("diary.csv", ("participant_id", "diary_date", "study_day", "exercise_done", "minutes", "pain", "entry_mode"), diary),
         make_table("moodle_events.csv", ("participant_id", "ts", "component", "event", "module_no", "origin"), log),

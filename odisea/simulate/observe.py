@@ -48,13 +48,22 @@ def empty_tally(n_rows: int) -> Tally:
     """Return a tally of nobody for n_rows analysis rows."""
     k = n_rows + 1
     return Tally(
-        np.zeros(1), np.zeros(k), np.zeros(k), np.zeros((k, k)), np.zeros((2, len(CAUSES))), np.zeros((2, N_CHANGES)),
-        np.zeros((2, N_CHANGES)), np.zeros(3), np.zeros(5),
-    )  # fmt: skip
+        np.zeros(1),
+        np.zeros(k),
+        np.zeros(k),
+        np.zeros((k, k)),
+        np.zeros((2, len(CAUSES))),
+        np.zeros((2, N_CHANGES)),
+        np.zeros((2, N_CHANGES)),
+        np.zeros(3),
+        np.zeros(5),
+    )
 
 
 @compiled
-def tally_blocks(seed: int, first: int, last: int, mechanism: Mechanism, recipes: Recipes, cohort: Cohort, values: Floats, tally: Tally) -> bool:
+def tally_blocks(
+    seed: int, first: int, last: int, mechanism: Mechanism, recipes: Recipes, cohort: Cohort, values: Floats, tally: Tally
+) -> bool:
     """Add the people of blocks first to last - 1 to a tally; return whether enough candidates were eligible.
 
     Parameters
@@ -74,7 +83,14 @@ def tally_blocks(seed: int, first: int, last: int, mechanism: Mechanism, recipes
         build_rows(cohort.recorded, recipes, values[: values.shape[0] - 1])
         without = values[values.shape[0] - 1]
         answer_items(
-            seed, replicate, FOLLOW_UP_ITEMS, mechanism.measurement, cohort.units, cohort.stable, cohort.untreated[WEEKS], cohort.items_week6
+            seed,
+            replicate,
+            FOLLOW_UP_ITEMS,
+            mechanism.measurement,
+            cohort.units,
+            cohort.stable,
+            cohort.untreated[WEEKS],
+            cohort.items_week6,
         )
         score_items_into(cohort.items_week6, mechanism.measurement.item_max, ITEMS, cohort.scratch[0], without)
         covariate_score(mechanism.dropout, cohort.recorded, cohort.score)

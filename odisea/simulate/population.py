@@ -67,7 +67,9 @@ def select_eligible(model: PopulationModel, traits: Floats, pain: Floats, chosen
 
 
 @compiled
-def record_baseline(seed: int, replicate: int, model: PopulationModel, units: Ints, traits: Floats, scratch: Floats, recorded: Floats) -> None:
+def record_baseline(
+    seed: int, replicate: int, model: PopulationModel, units: Ints, traits: Floats, scratch: Floats, recorded: Floats
+) -> None:
     """Write what the clinic records at baseline except the ODI, each at the dictionary's resolution.
 
     Parameters

@@ -82,11 +82,27 @@ def make_cohort(n: int) -> Cohort:
         return np.zeros(n, dtype=np.int64)
 
     return Cohort(
-        units=whole(), arm=whole(), exposed=whole(), traits=rows(N_TRAITS), engaged=rows(WEEKS), live=rows(WEEKS), diary=rows(WEEKS),
-        logins=rows(WEEKS), dose=rows(WEEKS), sensitivity=np.zeros(n), untreated=rows(WEEKS + 1), actual=rows(WEEKS + 1),
-        stable=rows(12), items_baseline=rows(ITEMS), items_week6=rows(ITEMS), score=np.zeros(n), week_lost=whole(), cause=whole(),
-        recorded=rows(len(RECORDED)), scratch=rows(4),
-    )  # fmt: skip
+        units=whole(),
+        arm=whole(),
+        exposed=whole(),
+        traits=rows(N_TRAITS),
+        engaged=rows(WEEKS),
+        live=rows(WEEKS),
+        diary=rows(WEEKS),
+        logins=rows(WEEKS),
+        dose=rows(WEEKS),
+        sensitivity=np.zeros(n),
+        untreated=rows(WEEKS + 1),
+        actual=rows(WEEKS + 1),
+        stable=rows(12),
+        items_baseline=rows(ITEMS),
+        items_week6=rows(ITEMS),
+        score=np.zeros(n),
+        week_lost=whole(),
+        cause=whole(),
+        recorded=rows(len(RECORDED)),
+        scratch=rows(4),
+    )
 
 
 @compiled
@@ -164,9 +180,7 @@ def measure(seed: int, replicate: int, mechanism: Mechanism, cohort: Cohort) -> 
     change = c.scratch[1]
     for i in range(change.size):
         change[i] = c.actual[WEEKS, i] - c.actual[0, i]
-    follow_up_pain(
-        seed, replicate, mechanism.population, mechanism.course, c.units, c.traits[TRAIT_PAIN], change, c.recorded[VAS_WEEK6]
-    )
+    follow_up_pain(seed, replicate, mechanism.population, mechanism.course, c.units, c.traits[TRAIT_PAIN], change, c.recorded[VAS_WEEK6])
 
 
 @compiled

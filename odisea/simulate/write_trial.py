@@ -15,6 +15,7 @@ from odisea.simulate.export import export_tables, simulate_cohort, truth_table
 from odisea.simulate.mechanism import Mechanism
 
 TRUTH = "restricted/simulated_truth.csv"
+OWNER_ONLY = 0o600
 
 
 def write_trial(
@@ -46,7 +47,9 @@ def write_trial(
     """
     if scenario.textbook:
         raise ProtocolError(
-            Problem(f"scenario {scenario.id}", "it draws two numbers per participant and has no people to export", "", "Name another scenario")
+            Problem(
+                f"scenario {scenario.id}", "it draws two numbers per participant and has no people to export", "", "Name another scenario"
+            )
         )
     cohort = simulate_cohort(*key, mechanism, participants)
     manifest = make_manifest(
@@ -57,4 +60,4 @@ def write_trial(
         inputs={shown(path): file_sha256(path) for path in inputs},
     )
     write_export(folder / "export", export_tables(*key, mechanism, cohort, protocol), protocol.dictionary, manifest)
-    write_text(folder / TRUTH, render_csv(truth_table(cohort)).decode())
+    write_text(folder / TRUTH, render_csv(truth_table(cohort)).decode()).chmod(OWNER_ONLY)
