@@ -14,6 +14,7 @@ from odisea.data.manifest import MANIFEST, ExportManifest, read_manifest
 from odisea.data.outcomes import measured_outcomes, outcome_row
 from odisea.data.tables import Cell, Table, as_number, refuse
 from odisea.errors import DataError, Problem
+from odisea.protocol.dictionary import FileSpec
 from odisea.protocol.model import Protocol
 from odisea.protocol.plan import Coding
 
@@ -49,7 +50,8 @@ def read_export(folder: Path, protocol: Protocol, allocation: Path | None = None
         raise DataError(
             Problem(str(folder / MANIFEST), found, f"the protocol is of trial {protocol.trial}", "Give the protocol of this trial.")
         )
-    contents = {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*.csv"))}
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() == ".csv")
+    contents = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
     return assemble(contents, protocol, manifest, read_allocation(allocation), source=str(folder))
 
 
@@ -121,7 +123,7 @@ def _arms(allocation: bytes | None, tables: Mapping[str, Table], protocol: Proto
     """Return the arm of every allocated participant, None without an allocation file; rows not yet used have no participant."""
     if allocation is None:
         return None, []
-    table, problems = type_file(allocation, ALLOCATION, protocol.dictionary.files[ALLOCATION])
+    table, problems = type_file(allocation, ALLOCATION, _allocation_spec(allocation, protocol.dictionary.files[ALLOCATION]))
     if problems:
         return {}, problems
     problems += link_problems({**tables, ALLOCATION: table}, protocol.dictionary, only=ALLOCATION)
@@ -135,6 +137,13 @@ def _arms(allocation: bytes | None, tables: Mapping[str, Table], protocol: Proto
             )
         arms[str(who)] = str(arm)
     return arms, problems
+
+
+def _allocation_spec(allocation: bytes, spec: FileSpec) -> FileSpec:
+    """Return what the allocation must hold to be read: participant and arm; the randomisation number is a key only where it stands."""
+    header = allocation.partition(b"\n")[0].decode(errors="replace").strip().split(",")
+    columns = {name: column.model_copy(update={"required": name in (PARTICIPANT, "arm")}) for name, column in spec.columns.items()}
+    return spec.model_copy(update={"columns": columns, "key": spec.key if set(spec.key) <= set(header) else ()})
 
 
 def _randomised(table: Table, arms: Mapping[str, str] | None) -> tuple[tuple[str, ...], tuple[str, ...], list[Problem]]:

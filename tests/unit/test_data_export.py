@@ -212,6 +212,20 @@ def test_without_the_allocation_every_arm_is_unknown(folder: Path) -> None:
     np.testing.assert_array_equal(derive(export, PROTOCOL).values, derive(read(folder), PROTOCOL).values)
 
 
+def test_allocation_needs_no_more_than_participant_and_arm(folder: Path) -> None:
+    before = read(folder)
+    allocation = folder.parent / "restricted" / "allocation.csv"
+    allocation.write_text("participant_id,arm\nP0003,tele\nP0001,control\nP0002,tele\n", encoding="utf-8")
+    np.testing.assert_array_equal(read(folder).arm, before.arm)
+    allocation.write_text("participant_id,group\nP0001,1\n", encoding="utf-8")
+    assert told(folder)[0].startswith("restricted/allocation.csv: row 1: the column arm is missing; ")
+
+
+def test_file_in_capital_letters_is_not_overlooked(folder: Path) -> None:
+    (folder / "odi.csv").rename(folder / "ODI.CSV")
+    assert told(folder)[0].startswith("ODI.CSV: the file is not declared; the files are participants.csv, ")
+
+
 def test_participant_without_randomisation_date_is_not_in_the_trial(folder: Path) -> None:
     edit(folder / "participants.csv", "participant_id,", "participant_id,randomisation_date,")
     for who, day in (("P0001,", "2025-10-03"), ("P0002,", ""), ("P0003,", "2025-10-06")):
