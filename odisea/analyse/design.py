@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from odisea.compiled import compiled, inlined
+from odisea.compiled import compiled
 from odisea.data.trial import Analysis, Estimate, Floats, Ints, Reason, Status, Trial
 
 DEPENDENT = 1e-14  # squares of the lengths named above
@@ -50,7 +50,7 @@ class Design(NamedTuple):
     reason: int
 
 
-@inlined
+@compiled
 def dot(a: Floats, b: Floats, n: int) -> float:
     """Return the sum of the first n products; four partial sums, in a fixed order."""
     s0 = s1 = s2 = s3 = 0.0
@@ -107,27 +107,36 @@ def orthonormalise(columns: Floats, n_fitted: int, triangle: Floats) -> int:
             project_out(columns, 0, j, vector, n_fitted, coordinates)
             left = dot(vector, vector, n_fitted)
         if left <= DEPENDENT * centred or centred <= CONSTANT * raw:
-            vector[:] = 0.0
-            continue
+            left = 0.0
         length = np.sqrt(left)
         triangle[j, j] = length
         for i in range(vector.size):
-            vector[i] /= length
-        rank += 1
+            vector[i] = vector[i] / length if left > 0.0 else 0.0
+        rank += 1 if left > 0.0 else 0
     return rank
 
 
 @compiled
 def fill_columns(values: Floats, rows: Ints, participants: Ints, columns: Floats) -> bool:
     """Write an intercept and the given rows of the data set for the given participants; return whether nothing is missing."""
-    columns[0] = 1.0
     checksum = 0.0
+    for i in range(participants.size):
+        columns[0, i] = 1.0
     for j in range(rows.size):
         source, column = values[rows[j]], columns[j + 1]
         for i in range(participants.size):
             column[i] = source[participants[i]]
             checksum += column[i]
     return not np.isnan(checksum)
+
+
+@compiled
+def take(source: Floats, participants: Ints) -> Floats:
+    """Return the values of the given participants, contiguous."""
+    out = np.empty(participants.size)
+    for i in range(participants.size):
+        out[i] = source[participants[i]]
+    return out
 
 
 @compiled
@@ -153,8 +162,8 @@ def make_design(trial: Trial, analysis: Analysis, participants: Ints) -> Design:
     for i in range(n):
         in_arm = trial.arm[participants[i]] == analysis.arm
         treated[i] = 1.0 if in_arm else 0.0
+        columns[p - 1, i] = treated[i]
         n_arm += 1 if in_arm else 0
-    columns[p - 1] = treated
     if n_arm in (0, n):
         reason = Reason.EMPTY_ARM.value
     elif not complete:

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
-from odisea.analyse.imputation import ancova_mi, ancova_mi_limit
+from odisea.analyse.imputation import ancova_imputed
 from odisea.analyse.linear import ancova
-from odisea.analyse.responder import responder_log_odds_ratio, responder_risk_difference
+from odisea.analyse.responder import responder_effect
 from odisea.compiled import compiled
 from odisea.data.trial import Analysis, Estimate, Floats, Method, Trial
 
@@ -31,13 +31,9 @@ def estimate(trial: Trial, analysis: Analysis) -> Estimate:
     """
     if analysis.method == Method.ANCOVA.value:
         return ancova(trial, analysis)
-    if analysis.method == Method.ANCOVA_MI.value:
-        return ancova_mi(trial, analysis)
-    if analysis.method == Method.ANCOVA_MI_LIMIT.value:
-        return ancova_mi_limit(trial, analysis)
-    if analysis.method == Method.RESPONDER_LOG_ODDS_RATIO.value:
-        return responder_log_odds_ratio(trial, analysis)
-    return responder_risk_difference(trial, analysis)
+    if analysis.method in (Method.ANCOVA_MI.value, Method.ANCOVA_MI_LIMIT.value):
+        return ancova_imputed(trial, analysis)
+    return responder_effect(trial, analysis)
 
 
 def finish(estimates: ArrayLike, se: ArrayLike, df: ArrayLike, alpha: ArrayLike) -> tuple[Floats, Floats, Floats]:

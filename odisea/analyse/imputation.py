@@ -21,9 +21,10 @@ from odisea.analyse.design import (
     no_estimate,
     orthonormalise,
     project_out,
+    take,
 )
 from odisea.compiled import compiled
-from odisea.data.trial import Analysis, Estimate, Floats, Ints, Reason, Trial
+from odisea.data.trial import Analysis, Estimate, Floats, Ints, Method, Reason, Trial
 from odisea.streams import Purpose, chi_square, fill_normal
 
 DRAWS = 4  # one address of the random stream gives four numbers: those of four imputations
@@ -174,10 +175,12 @@ def arm_model(trial: Trial, analysis: Analysis, arm: int) -> ArmModel:
     participants, n_observed = _arm_participants(trial, analysis, arm)
     n, q = participants.size, analysis.imputation.size + 1
     columns, triangle, coordinates = np.empty((q, n)), np.zeros((q, q)), np.zeros(q)
-    missing, df = participants[n_observed:], float(n_observed - q)
-    response, reason, sse = trial.values[analysis.response][participants], Reason.NONE.value, 0.0
-    if missing.size > 0:
-        response[n_observed:] = 0.0
+    k, df = n - n_observed, float(n_observed - q)
+    missing, expected, loadings = np.empty(k, np.int64), np.empty(k), np.empty((q, k))
+    response, reason, sse = take(trial.values[analysis.response], participants), Reason.NONE.value, 0.0
+    if k > 0:
+        for i in range(n_observed, n):
+            response[i] = 0.0
         if not fill_columns(trial.values, analysis.imputation, participants, columns):
             reason = Reason.MISSING_COVARIATE.value
         elif n_observed == 0:
@@ -189,7 +192,11 @@ def arm_model(trial: Trial, analysis: Analysis, arm: int) -> ArmModel:
         else:
             project_out(columns, 0, q, response, n_observed, coordinates)
             sse = dot(response, response, n_observed)
-    return ArmModel(missing, -response[n_observed:], columns[:, n_observed:].copy(), sse, df, reason)
+    for i in range(k):
+        missing[i], expected[i] = participants[n_observed + i], -response[n_observed + i]
+        for j in range(q):
+            loadings[j, i] = columns[j, n_observed + i]
+    return ArmModel(missing, expected, loadings, sse, df, reason)
 
 
 @compiled
@@ -222,7 +229,7 @@ def make_frame(trial: Trial, analysis: Analysis, first: ArmModel, second: ArmMod
 @compiled
 def _expected_response(trial: Trial, analysis: Analysis, participants: Ints, first: ArmModel, second: ArmModel) -> tuple[Floats, Ints]:
     """Return the response with missing values replaced by their expectations, and the places of the missing in it."""
-    response, place = trial.values[analysis.response][participants], np.empty(first.missing.size + second.missing.size, np.int64)
+    response, place = take(trial.values[analysis.response], participants), np.empty(first.missing.size + second.missing.size, np.int64)
     at, place_of = 0, np.empty(trial.arm.size, np.int64)
     for i in range(participants.size):
         place_of[participants[i]] = i
@@ -243,8 +250,10 @@ def fill_deviations(trial: Trial, model: ArmModel, arm: int, block: int, out: Fl
     """
     key, replicate, q = trial.seed, trial.replicate, model.loadings.shape[0]
     fill_normal(key, replicate, Purpose.IMPUTATION_NOISE.value, block, model.missing, out)
-    u = np.empty((DRAWS, q))
-    fill_normal(key, replicate, Purpose.IMPUTATION_COEFFICIENTS.value, block, arm * MAX_COEFFICIENTS + np.arange(q), u)
+    u, units = np.empty((DRAWS, q)), np.empty(q, np.int64)
+    for k in range(q):
+        units[k] = arm * MAX_COEFFICIENTS + k
+    fill_normal(key, replicate, Purpose.IMPUTATION_COEFFICIENTS.value, block, units, u)
     for j in range(DRAWS):
         unit = arm * MAX_IMPUTATIONS + DRAWS * block + j
         sigma = np.sqrt(model.sse / chi_square(key, replicate, Purpose.IMPUTATION_VARIANCE.value, unit, model.df))
@@ -260,38 +269,23 @@ def fill_deviations(trial: Trial, model: ArmModel, arm: int, block: int, out: Fl
 @compiled
 def analyse_imputations(trial: Trial, analysis: Analysis, frame: Frame, first: ArmModel, second: ArmModel) -> tuple[Floats, Floats]:
     """Return estimate and squared standard error of the arm effect in each of the m completed data sets."""
-    m, p, split, k = analysis.m, frame.basis.shape[0], first.missing.size, frame.weight.size
-    estimates, variances = np.empty(m), np.empty(m)
-    deviations, one, two = np.empty((DRAWS, k)), np.empty((DRAWS, split)), np.empty((DRAWS, k - split))
+    m, split, k = analysis.m, first.missing.size, frame.weight.size
+    estimates, variances, d = np.empty(m), np.empty(m), np.empty(k)
+    one, two = np.empty((DRAWS, split)), np.empty((DRAWS, k - split))
     for j in range(m):
         if j % DRAWS == 0:
             fill_deviations(trial, first, analysis.arm, j // DRAWS, one)
             fill_deviations(trial, second, analysis.reference, j // DRAWS, two)
-            deviations[:, :split] = one
-            deviations[:, split:] = two
-        d = deviations[j % DRAWS]
+        for i in range(split):
+            d[i] = one[j % DRAWS, i]
+        for i in range(k - split):
+            d[split + i] = two[j % DRAWS, i]
         rss = frame.rss + 2.0 * dot(frame.residual, d, k) + dot(d, d, k)
-        for i in range(p):
+        for i in range(frame.basis.shape[0]):
             rss -= dot(frame.basis[i], d, k) ** 2
         estimates[j] = frame.estimate + dot(frame.weight, d, k)
         variances[j] = rss / frame.df * frame.scale
     return estimates, variances
-
-
-@compiled
-def ancova_mi(trial: Trial, analysis: Analysis) -> Estimate:
-    """Return the arm effect pooled over `analysis.m` imputations under missing at random within arm."""
-    first, second = arm_model(trial, analysis, analysis.arm), arm_model(trial, analysis, analysis.reference)
-    frame = make_frame(trial, analysis, first, second)
-    design = frame.design
-    if frame.reason != Reason.NONE.value:
-        return no_estimate(frame.reason, design.n_arm, design.n_reference)
-    if frame.weight.size == 0:
-        pooled = _pooled(frame.estimate, frame.rss / frame.df * frame.scale, 0.0, float(analysis.m), frame.df)
-    else:
-        estimates, variances = analyse_imputations(trial, analysis, frame, first, second)
-        pooled = pool(estimates, variances, frame.df)
-    return estimated(pooled.estimate, pooled.total, pooled.df, design, pooled.within, pooled.between, pooled.mcse)
 
 
 @compiled
@@ -315,23 +309,38 @@ def _limit_terms(frame: Frame, model: ArmModel, start: int) -> tuple[float, floa
 
 
 @compiled
-def ancova_mi_limit(trial: Trial, analysis: Analysis) -> Estimate:
-    """Return what `ancova_mi` tends to as the number of imputations grows; exact, nothing is drawn."""
+def _limit(frame: Frame, first: ArmModel, second: ArmModel) -> Pooled:
+    """Return what pooling tends to as the number of imputations grows; exact, nothing is drawn."""
+    between_arm, trace_arm = _limit_terms(frame, first, 0)
+    between_reference, trace_reference = _limit_terms(frame, second, first.missing.size)
+    within = (frame.rss + trace_arm + trace_reference) / frame.df * frame.scale
+    return _pooled(frame.estimate, within, between_arm + between_reference, np.inf, frame.df)
+
+
+@compiled
+def ancova_imputed(trial: Trial, analysis: Analysis) -> Estimate:
+    """Return the arm effect after multiple imputation under missing at random within arm.
+
+    Pooled over `analysis.m` imputations, or with `Method.ANCOVA_MI_LIMIT` over infinitely many.
+    """
     first, second = arm_model(trial, analysis, analysis.arm), arm_model(trial, analysis, analysis.reference)
     frame = make_frame(trial, analysis, first, second)
     design = frame.design
     if frame.reason != Reason.NONE.value:
         return no_estimate(frame.reason, design.n_arm, design.n_reference)
-    between_arm, trace_arm = _limit_terms(frame, first, 0)
-    between_reference, trace_reference = _limit_terms(frame, second, first.missing.size)
-    within = (frame.rss + trace_arm + trace_reference) / frame.df * frame.scale
-    pooled = _pooled(frame.estimate, within, between_arm + between_reference, np.inf, frame.df)
-    return estimated(pooled.estimate, pooled.total, pooled.df, design, pooled.within, pooled.between, 0.0)
+    if analysis.method == Method.ANCOVA_MI_LIMIT.value:
+        pooled = _limit(frame, first, second)
+    elif frame.weight.size == 0:
+        pooled = _pooled(frame.estimate, frame.rss / frame.df * frame.scale, 0.0, float(analysis.m), frame.df)
+    else:
+        estimates, variances = analyse_imputations(trial, analysis, frame, first, second)
+        pooled = pool(estimates, variances, frame.df)
+    return estimated(pooled.estimate, pooled.total, pooled.df, design, pooled.within, pooled.between, pooled.mcse)
 
 
 @compiled
 def impute(trial: Trial, analysis: Analysis) -> Floats:
-    """Return the completed responses that `ancova_mi` analyses, shape (m, n).
+    """Return the completed responses that `ancova_imputed` analyses, shape (m, n).
 
     Where an arm has no imputation model (see `arm_model`) its missing responses stay NaN.
     """

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from odisea.analyse.design import CONSTANT, coefficient_map, dot, estimated, in_contrast, make_design, no_estimate, project_out
+from odisea.analyse.design import CONSTANT, coefficient_map, dot, estimated, in_contrast, make_design, no_estimate, project_out, take
 from odisea.compiled import compiled
 from odisea.data.trial import REASON_TEXT, Analysis, Estimate, Floats, Ints, Reason, Trial
 from odisea.errors import AnalysisError, Problem
@@ -59,7 +59,7 @@ def ancova(trial: Trial, analysis: Analysis) -> Estimate:
     df = n - design.rank
     if df <= 0:
         return no_estimate(Reason.NO_RESIDUAL_DF.value, design.n_arm, design.n_reference)
-    response, coordinates = trial.values[analysis.response][participants], np.zeros(arm + 1)
+    response, coordinates = take(trial.values[analysis.response], participants), np.zeros(arm + 1)
     size = dot(response, response, n)
     project_out(design.basis, 0, arm + 1, response, n, coordinates)
     rss = dot(response, response, n)
@@ -84,7 +84,7 @@ def fit_linear(trial: Trial, analysis: Analysis) -> LinearFit:
     reason = Reason.NO_RESIDUAL_DF if design.reason == Reason.NONE and df <= 0 else Reason(design.reason)
     if reason != Reason.NONE:
         raise AnalysisError(Problem("least squares", REASON_TEXT[reason]))
-    response, coordinates = trial.values[analysis.response][participants], np.zeros(design.basis.shape[0])
+    response, coordinates = take(trial.values[analysis.response], participants), np.zeros(design.basis.shape[0])
     residuals = response.copy()
     project_out(design.basis, 0, coordinates.size, residuals, participants.size, coordinates)
     to_coefficients, rss = coefficient_map(design), float(residuals @ residuals)

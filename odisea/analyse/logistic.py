@@ -55,8 +55,8 @@ class LogisticFit(NamedTuple):
 
 
 @compiled
-def _fill_likelihood(linear: Floats, sign: Floats, rest: Floats, weight: Floats, loss: Floats) -> None:
-    """Write, per participant: probability of the outcome not seen, variance of the outcome, negative log likelihood."""
+def _fill_likelihood(linear: Floats, sign: Floats, rest: Floats, weight: Floats, loss: Floats) -> float:
+    """Write, per participant: probability of the outcome not seen, variance of the outcome, negative log likelihood; return its sum."""
     for i in range(linear.size):
         t = sign[i] * linear[i]
         e = exponential(-abs(t))
@@ -64,6 +64,22 @@ def _fill_likelihood(linear: Floats, sign: Floats, rest: Floats, weight: Floats,
         rest[i] = e * a if t >= 0.0 else a
         weight[i] = e * a * a
         loss[i] = logarithm(1.0 + e) + max(-t, 0.0)
+    total = 0.0
+    for i in range(linear.size):
+        total += loss[i]
+    return total
+
+
+@compiled
+def _fill_score(basis: Floats, sign: Floats, rest: Floats, residual: Floats, score: Floats) -> float:
+    """Write the score of the coordinates; return its largest absolute element."""
+    for i in range(rest.size):
+        residual[i] = sign[i] * rest[i]
+    largest = 0.0
+    for k in range(score.size):
+        score[k] = dot(basis[k], residual, rest.size)
+        largest = max(largest, abs(score[k]))
+    return largest
 
 
 @compiled
@@ -116,6 +132,14 @@ def solve_in_place(factor: Floats, vector: Floats) -> float:
 
 
 @compiled
+def _remove(row: Floats, vector: Floats) -> None:
+    """Subtract from a vector its part along a unit row."""
+    c = dot(row, vector, row.size)
+    for k in range(row.size):
+        vector[k] -= c * row[k]
+
+
+@compiled
 def _neutral_for_uncertain(basis: Floats, linear: Floats, direction: Floats) -> None:
     """Take out of a direction (in coordinates) whatever moves a participant whose outcome is not yet fitted with certainty."""
     r, rank = direction.size, 0
@@ -123,29 +147,25 @@ def _neutral_for_uncertain(basis: Floats, linear: Floats, direction: Floats) -> 
     for i in range(linear.size):
         if abs(linear[i]) >= CERTAIN or rank == r:
             continue
-        row = basis[:, i].copy()
+        row = spanned[rank]
+        for k in range(r):
+            row[k] = basis[k, i]
         size = dot(row, row, r)
-        for _ in range(2):
-            for k in range(rank):
-                row -= dot(spanned[k], row, r) * spanned[k]
+        for k in range(2 * rank):
+            _remove(spanned[k % rank], row)
         left = dot(row, row, r)
         if left > CONSTANT * size:
-            spanned[rank] = row / np.sqrt(left)
-            direction -= dot(spanned[rank], direction, r) * spanned[rank]
+            for k in range(r):
+                row[k] /= np.sqrt(left)
+            _remove(row, direction)
             rank += 1
-
-
-@compiled
-def _separates(favour: Floats) -> bool:
-    """Return whether a direction favours some participants' outcomes and opposes nobody's."""
-    lowest, highest = favour.min(), favour.max()
-    return bool(highest > 0.0 and lowest >= -SEPARATING * highest)
 
 
 @compiled
 def _add_rows(basis: Floats, coordinates: Floats, out: Floats) -> float:
     """Write the combination of the basis rows into `out`; return its largest absolute element."""
-    out[:] = 0.0
+    for i in range(out.size):
+        out[i] = 0.0
     for k in range(basis.shape[0]):
         row, c = basis[k], coordinates[k]
         for i in range(out.size):
@@ -157,32 +177,42 @@ def _add_rows(basis: Floats, coordinates: Floats, out: Floats) -> float:
 
 
 @compiled
+def _favours(sign: Floats, change: Floats) -> tuple[float, float]:
+    """Return the smallest and the largest change of a linear predictor towards the participant's outcome."""
+    lowest, highest = np.inf, -np.inf
+    for i in range(sign.size):
+        lowest, highest = min(lowest, sign[i] * change[i]), max(highest, sign[i] * change[i])
+    return lowest, highest
+
+
+@compiled
 def _recedes(basis: Floats, linear: Floats, sign: Floats, step: Floats) -> bool:
     """Return whether the step, made neutral for the uncertain, is a direction along which the likelihood rises for ever."""
     direction, change = step.copy(), np.empty(linear.size)
     _neutral_for_uncertain(basis, linear, direction)
-    return _add_rows(basis, direction, change) > STEP and _separates(sign * change)
+    _add_rows(basis, direction, change)
+    lowest, highest = _favours(sign, change)
+    return bool(highest > STEP and lowest >= -SEPARATING * highest)
 
 
 @compiled
 def _advance(linear: Floats, change: Floats, sign: Floats, work: Floats, old: float) -> tuple[float, float]:
     """Move the linear predictors by the longest of change, change/2, change/4, ... that does not raise the loss; return share and loss."""
-    share, new, n = 1.0, np.inf, linear.size
-    rest, weight, loss, trial = work[0], work[1], work[2], work[3]
+    share, new, moved = 1.0, np.inf, work[3]
     for _ in range(HALVINGS):
-        for i in range(n):
-            trial[i] = linear[i] + share * change[i]
-        _fill_likelihood(trial, sign, rest, weight, loss)
-        new = loss.sum()
+        for i in range(linear.size):
+            moved[i] = linear[i] + share * change[i]
+        new = _fill_likelihood(moved, sign, work[0], work[1], work[2])
         if new <= old * (1.0 + 1e-12):
             break
         share *= 0.5
-    linear[:] = trial
+    for i in range(linear.size):
+        linear[i] = moved[i]
     return share, new
 
 
 @compiled
-def fit_logistic(basis: Floats, outcome: Floats) -> LogisticFit:
+def fit_logistic(basis: Floats, outcome: Floats, reason: int) -> LogisticFit:
     """Return the maximum likelihood fit of outcomes 0 and 1, or the reason why there is none.
 
     Parameters
@@ -191,31 +221,33 @@ def fit_logistic(basis: Floats, outcome: Floats) -> LogisticFit:
         Orthonormal rows, all kept.
     outcome : float64 (n,)
         0 or 1.
+    reason : int
+        `Reason.NONE`, or a reason already known, for which nothing is fitted.
     """
     r, n = basis.shape
-    sign, work, linear, change = 2.0 * outcome - 1.0, np.empty((4, n)), np.zeros(n), np.zeros(n)
-    coordinates, gradient, information = np.zeros(r), np.empty(r), np.zeros((r, r))
-    rest, weight, weighted = work[0], work[1], work[3]
-    _fill_likelihood(linear, sign, rest, weight, work[2])
-    loss, reason = work[2].sum(), Reason.NO_CONVERGENCE.value
+    sign, work, linear, change = np.empty(n), np.empty((4, n)), np.zeros(n), np.zeros(n)
+    coordinates, step, information, fitted = np.zeros(r), np.empty(r), np.zeros((r, r)), np.empty(n)
+    if reason != Reason.NONE.value:
+        return LogisticFit(coordinates, linear, fitted, information, np.nan, reason)
+    for i in range(n):
+        sign[i] = 2.0 * outcome[i] - 1.0
+    rest, weight, reason = work[0], work[1], Reason.NO_CONVERGENCE.value
+    loss = _fill_likelihood(linear, sign, rest, weight, work[2])
     for iteration in range(MAX_ITERATIONS):
-        for i in range(n):
-            weighted[i] = sign[i] * rest[i]
-        for k in range(r):
-            gradient[k] = dot(basis[k], weighted, n)
-        score = np.abs(gradient).max()
-        _fill_information(basis, weight, weighted, information)
+        score = _fill_score(basis, sign, rest, work[3], step)
+        _fill_information(basis, weight, work[3], information)
         sound = factorise(information)
-        decrement = solve_in_place(information, gradient)
-        largest = _add_rows(basis, gradient, change)
+        decrement = solve_in_place(information, step)
+        largest = _add_rows(basis, step, change)
         if sound and score < SCORE and decrement < DECREMENT and largest < STEP:
             reason = Reason.NONE.value
             break
-        if (sign * linear).min() > 0.0 or (iteration >= PATIENCE and _recedes(basis, linear, sign, gradient)):
+        if _favours(sign, linear)[0] > 0.0 or (iteration >= PATIENCE and _recedes(basis, linear, sign, step)):
             reason = Reason.SEPARATION.value
             break
         share, loss = _advance(linear, change, sign, work, loss)
         for k in range(r):
-            coordinates[k] += share * gradient[k]
-    fitted = np.where(outcome > 0.5, 1.0 - rest, rest)
+            coordinates[k] += share * step[k]
+    for i in range(n):
+        fitted[i] = 1.0 - rest[i] if outcome[i] > 0.5 else rest[i]
     return LogisticFit(coordinates, linear, fitted, information, loss, reason)

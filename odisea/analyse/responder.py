@@ -9,8 +9,10 @@ from odisea.analyse.design import Design, estimated, in_contrast, make_design, n
 from odisea.analyse.logistic import LogisticFit, fit_logistic
 from odisea.compiled import compiled
 from odisea.data.instruments import is_responder
-from odisea.data.trial import Analysis, Estimate, Floats, Ints, Reason, Trial
+from odisea.data.trial import Analysis, Estimate, Floats, Ints, Method, Reason, Trial
 from odisea.elementary import exponential
+
+EVERYONE = -1.0
 
 
 @compiled
@@ -38,15 +40,14 @@ def fit_responders(trial: Trial, analysis: Analysis) -> tuple[Design, Floats, Lo
     participants = in_contrast(trial, analysis, analysis.non_responder == 0)
     design = make_design(trial, analysis, participants)
     outcome = responder_outcome(trial, analysis, participants)
-    events, reason = outcome.sum(), design.reason
+    events, reason = 0.0, design.reason
+    for i in range(outcome.size):
+        events += outcome[i]
     if reason == Reason.NONE.value and np.isnan(events):
         reason = Reason.MISSING_COVARIATE.value
     elif reason == Reason.NONE.value and events in (0.0, float(outcome.size)):
         reason = Reason.ALL_OR_NO_EVENTS.value
-    if reason != Reason.NONE.value:
-        none = np.empty(0)
-        return design, outcome, LogisticFit(none, none, none, np.empty((0, 0)), np.nan, reason)
-    return design, outcome, fit_logistic(kept_basis(design), outcome)
+    return design, outcome, fit_logistic(kept_basis(design), outcome, reason)
 
 
 @compiled
@@ -55,11 +56,12 @@ def kept_basis(design: Design) -> Floats:
     p = design.basis.shape[0]
     if design.rank == p:
         return design.basis
-    kept, n = np.empty((design.rank, design.basis.shape[1])), 0
+    kept, k = np.empty((design.rank, design.basis.shape[1])), 0
     for j in range(p):
         if design.triangle[j, j] > 0.0:
-            kept[n] = design.basis[j]
-            n += 1
+            for i in range(design.basis.shape[1]):
+                kept[k, i] = design.basis[j, i]
+            k += 1
     return kept
 
 
@@ -67,17 +69,6 @@ def kept_basis(design: Design) -> Floats:
 def arm_coefficient(design: Design, fit: LogisticFit) -> float:
     """Return the log odds ratio of the arm."""
     return float(fit.coordinates[design.rank - 1] / design.triangle[-1, -1])
-
-
-@compiled
-def responder_log_odds_ratio(trial: Trial, analysis: Analysis) -> Estimate:
-    """Return the conditional log odds ratio of response; normal reference distribution."""
-    design, _, fit = fit_responders(trial, analysis)
-    if fit.reason != Reason.NONE.value:
-        return no_estimate(fit.reason, design.n_arm, design.n_reference)
-    spread = fit.factor[design.rank - 1, design.rank - 1] * design.triangle[-1, -1]
-    variance = 1.0 / (spread * spread)
-    return estimated(arm_coefficient(design, fit), variance, np.inf, design, variance, 0.0, 0.0)
 
 
 @compiled
@@ -93,17 +84,29 @@ def standardised_risks(design: Design, fit: LogisticFit) -> tuple[Floats, Floats
 
 
 @compiled
-def covariance(a: Floats, b: Floats, member: Floats) -> float:
-    """Return the sample covariance (divisor n - 1) among the participants whose `member` is 1, not 0."""
+def covariance(a: Floats, b: Floats, treated: Floats, group: float) -> float:
+    """Return the sample covariance (divisor n - 1) among those whose `treated` equals `group`; among all for a negative group."""
     n, mean_a, mean_b, total = 0.0, 0.0, 0.0, 0.0
     for i in range(a.size):
-        n += member[i]
-        mean_a += member[i] * a[i]
-        mean_b += member[i] * b[i]
+        member = 1.0 if group < 0.0 or treated[i] == group else 0.0
+        n += member
+        mean_a += member * a[i]
+        mean_b += member * b[i]
     mean_a, mean_b = mean_a / n, mean_b / n
     for i in range(a.size):
-        total += member[i] * (a[i] - mean_a) * (b[i] - mean_b)
+        member = 1.0 if group < 0.0 or treated[i] == group else 0.0
+        total += member * (a[i] - mean_a) * (b[i] - mean_b)
     return total / (n - 1.0)
+
+
+@compiled
+def _own_variance(outcome: Floats, risk: Floats, treated: Floats, group: float, share: float) -> float:
+    """Return n times the variance of one standardised risk."""
+    residual = np.empty(outcome.size)
+    for i in range(outcome.size):
+        residual[i] = outcome[i] - risk[i]
+    own = covariance(residual, residual, treated, group) / share
+    return own + 2.0 * covariance(outcome, risk, treated, group) - covariance(risk, risk, treated, EVERYONE)
 
 
 @compiled
@@ -112,26 +115,41 @@ def ye_covariance(outcome: Floats, in_arm: Floats, in_reference: Floats, treated
 
     Valid for the super-population whether or not the logistic model holds; simple randomisation.
     """
-    n, everyone, control = outcome.size, np.ones(outcome.size), 1.0 - treated
-    share = treated.sum() / n
-    arm = covariance(outcome - in_arm, outcome - in_arm, treated) / share
-    arm += 2.0 * covariance(outcome, in_arm, treated) - covariance(in_arm, in_arm, everyone)
-    reference = covariance(outcome - in_reference, outcome - in_reference, control) / (1.0 - share)
-    reference += 2.0 * covariance(outcome, in_reference, control) - covariance(in_reference, in_reference, everyone)
-    both = covariance(outcome, in_reference, treated) + covariance(outcome, in_arm, control)
-    both -= covariance(in_arm, in_reference, everyone)
+    n, n_arm = float(outcome.size), 0.0
+    for i in range(outcome.size):
+        n_arm += treated[i]
+    arm = _own_variance(outcome, in_arm, treated, 1.0, n_arm / n)
+    reference = _own_variance(outcome, in_reference, treated, 0.0, 1.0 - n_arm / n)
+    both = covariance(outcome, in_reference, treated, 1.0) + covariance(outcome, in_arm, treated, 0.0)
+    both -= covariance(in_arm, in_reference, treated, EVERYONE)
     return arm / n, reference / n, both / n
 
 
 @compiled
-def responder_risk_difference(trial: Trial, analysis: Analysis) -> Estimate:
-    """Return the marginal risk difference by g-computation with the variance of Ye et al.; normal reference distribution."""
+def _risk_difference(design: Design, outcome: Floats, fit: LogisticFit) -> tuple[float, float]:
+    """Return the marginal risk difference by g-computation and its variance."""
+    in_arm, in_reference = standardised_risks(design, fit)
+    arm, reference, both = ye_covariance(outcome, in_arm, in_reference, design.treated)
+    difference = 0.0
+    for i in range(outcome.size):
+        difference += in_arm[i] - in_reference[i]
+    return difference / outcome.size, arm + reference - 2.0 * both
+
+
+@compiled
+def responder_effect(trial: Trial, analysis: Analysis) -> Estimate:
+    """Return the effect on response: the conditional log odds ratio or the marginal risk difference, as the method says.
+
+    The reference distribution is normal (df inf).
+    """
     design, outcome, fit = fit_responders(trial, analysis)
     if fit.reason != Reason.NONE.value:
         return no_estimate(fit.reason, design.n_arm, design.n_reference)
-    in_arm, in_reference = standardised_risks(design, fit)
-    arm, reference, both = ye_covariance(outcome, in_arm, in_reference, design.treated)
-    variance = arm + reference - 2.0 * both
+    if analysis.method == Method.RESPONDER_LOG_ODDS_RATIO.value:
+        spread = fit.factor[design.rank - 1, design.rank - 1] * design.triangle[-1, -1]
+        effect, variance = arm_coefficient(design, fit), 1.0 / (spread * spread)
+    else:
+        effect, variance = _risk_difference(design, outcome, fit)
     if not variance > 0.0:
         return no_estimate(Reason.NO_RESIDUAL_VARIANCE.value, design.n_arm, design.n_reference)
-    return estimated(in_arm.mean() - in_reference.mean(), variance, np.inf, design, variance, 0.0, 0.0)
+    return estimated(effect, variance, np.inf, design, variance, 0.0, 0.0)
