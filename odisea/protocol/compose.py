@@ -22,6 +22,7 @@ DEEPEST = 20
 MOST_NODES = 20_000
 LONGEST_SCALAR = 32_000
 MOST_PROBLEMS = 100
+LONGEST_KEY = 200
 LONGEST_SHOWN = 60
 WRAPS = ("proposed", "derived")
 
@@ -301,7 +302,11 @@ class _Composer:
                     _place(event),
                     f"the key {_clip(event.value) or '(empty)'} is no text",
                     "keys are texts",
-                    f'Write it in quotes: "{event.value}"',
+                    f'Write it in quotes: "{_clip(event.value)}"',
+                )
+            elif "\n" in event.value or len(event.value) > LONGEST_KEY:
+                self.refuse(
+                    _place(event), "a key of several lines or of great length", f"keys have up to {LONGEST_KEY} characters", "Shorten it"
                 )
             return event.value
         if not isinstance(event, yaml.AliasEvent):
@@ -340,6 +345,7 @@ def _place(event: yaml.Event) -> Place:
 
 def _clip(text: str | None) -> str:
     text = text or ""
+    text = " ".join(text.split())
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
 

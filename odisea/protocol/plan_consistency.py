@@ -49,7 +49,9 @@ def _coding_faults(protocol: Protocol, pointer: str, coding: Coding) -> Iterator
             found = f"column {column} of {PARTICIPANTS} has type {columns[column].type}"
             yield Fault(pointer, found, f"this coding needs type {' or '.join(wanted)}", "Use another column or recipe")
         elif coding.levels:
-            yield from unknown_entries(f"{pointer}/levels/codes", f"code of the column {column}", coding.levels.codes, columns[column].codes or ())
+            yield from unknown_entries(
+                f"{pointer}/levels/codes", f"code of the column {column}", coding.levels.codes, columns[column].codes or ()
+            )
 
 
 class _Names(NamedTuple):

@@ -124,7 +124,7 @@ def _problem(document: Document, model: type[BaseModel], group: list[_Fault]) ->
     fault = group[0]
     kind, location = fault.error["type"], fault.error["loc"]
     if kind == "missing":
-        return _missing(document, model, fault)
+        return _missing(document, fault)
     if kind == "extra_forbidden":
         return _unknown(document, model, fault)
     if kind == "value_error":
@@ -150,7 +150,7 @@ def _remedy(kind: str, value: object) -> str:
     return ""
 
 
-def _missing(document: Document, model: type[BaseModel], fault: _Fault) -> Problem:
+def _missing(document: Document, fault: _Fault) -> Problem:
     name = fault.error["loc"][-1]
     if isinstance(name, int):
         found = f"{_shown(fault.pointer)} has no entry number {name + 1}"

@@ -1,12 +1,17 @@
 """Loading a protocol: what its parts must agree on, each disagreement at its place."""
 
+import re
 from pathlib import Path
+from typing import cast
 
 import pytest
-from small_protocol import place_of, write_small_protocol
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small_protocol import FILES, place_of, write_small_protocol
 
-from odisea.errors import ProtocolError
+from odisea.errors import Problem, ProtocolError
 from odisea.protocol.load import load_located_protocol, load_protocol
+from odisea.protocol.model import Protocol
 
 P, S, C, O = "protocol.yaml", "scale.yaml", "core.yaml", "own.yaml"  # noqa: E741
 
@@ -320,3 +325,33 @@ def test_a_dumped_protocol_holds_everything_that_results_depend_on(tmp_path: Pat
     (tmp_path / "scored").mkdir()
     changed = write_small_protocol(tmp_path / "scored", {S: ("proposed: 2", "proposed: 1")})
     assert load_protocol(changed).model_dump_json() != first
+
+
+TOKENS = {name: re.findall(r"[\w@.]+|\s+|.", text) for name, text in FILES.items()}
+WORDS = [
+    *sorted({token for tokens in TOKENS.values() for token in tokens}),
+    "null",
+    "not_stated",
+    "{}",
+    "[]",
+    "-1",
+    "{derived: a, from: b}",
+]
+
+
+@settings(max_examples=50, deadline=None)
+@given(name=st.sampled_from(sorted(FILES)), place=st.integers(0, 10_000), removed=st.integers(0, 4), word=st.sampled_from(WORDS))
+def test_a_damaged_file_loads_or_gives_problems(
+    tmp_path_factory: pytest.TempPathFactory, name: str, place: int, removed: int, word: str
+) -> None:
+    folder = tmp_path_factory.getbasetemp() / "damaged"
+    folder.mkdir(exist_ok=True)
+    path = write_small_protocol(folder)
+    start = place % len(TOKENS[name])
+    damaged = [*TOKENS[name][:start], word, *TOKENS[name][start + removed :]]
+    (folder / name).write_text("".join(damaged), encoding="utf-8")
+    try:
+        result: object = load_protocol(path)
+    except ProtocolError as error:
+        result = error.problems
+    assert isinstance(result, Protocol) or (result and all("\n" not in str(problem) for problem in cast(tuple[Problem, ...], result)))

@@ -59,6 +59,7 @@ def refusals(text: str) -> list[str]:
         ("a: \x1b[31m", f"1:4: hidden or control character U+001B (control); {VISIBLE}"),
         ('a: "\\u202e"', "1:4: the text holds the hidden character U+202E; only visible characters are allowed. Delete it"),
         ('a: "\\uD800"', "1:4: the text holds the hidden character U+D800; only visible characters are allowed. Delete it"),
+        ('"a\\nb": 1', "1:1: a key of several lines or of great length; keys have up to 200 characters. Shorten it"),
         ("", "1:1: the file holds no fields; its first block is odisea: {kind: ..., schema: ...}. Write name: value lines"),
         ("- a", "1:1: the file holds no fields; its first block is odisea: {kind: ..., schema: ...}. Write name: value lines"),
     ],
