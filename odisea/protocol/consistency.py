@@ -92,7 +92,18 @@ def _design_faults(protocol: Protocol) -> Iterator[Fault]:
         if after.week <= before.week:
             found = f"visit {after.id} (week {after.week:g}) does not follow {before.id} (week {before.week:g})"
             yield Fault(f"/schedule/visits/{place + 1}/week", found, "visits stand in order of time", "Reorder them")
+    yield from _criterion_faults(protocol)
     yield from _dictionary_arm_faults(protocol)
+
+
+def _criterion_faults(protocol: Protocol) -> Iterator[Fault]:
+    """Give the criteria on an outcome at a visit where it is not recorded; other variables need no declaration."""
+    recorded = tuple(f"{name}@{visit}" for name, outcome in protocol.outcomes.items() for visit in outcome.visits)
+    for list_name in ("inclusion", "exclusion"):
+        for place, criterion in enumerate(getattr(protocol.population, list_name)):
+            if criterion.check is not None and "@" in criterion.check.variable:
+                pointer = f"/population/{list_name}/{place}/check/variable"
+                yield from unknown(pointer, "OUTCOME@VISIT", criterion.check.variable, recorded)
 
 
 def _dictionary_arm_faults(protocol: Protocol) -> Iterator[Fault]:

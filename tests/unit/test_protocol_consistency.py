@@ -244,6 +244,13 @@ def test_places_are_found_in_the_protocol_and_in_the_files_it_names(tmp_path: Pa
             "{proposed: 0.2",
             "proposals are allowed only inside analysis and instruments",
         ),
+        (
+            P,
+            "randomisation: {",
+            "population: {inclusion: [{id: I1, text: Ill, check: {variable: scale@week1, op: ge, value: 3}}]}\nrandomisation: {",
+            "scale@week1",
+            "scale@week1 is no OUTCOME@VISIT; known are scale@start, scale@end",
+        ),
         (S, "instrument: scale", "instrument: ruler", "ruler", "the file calls itself ruler; the protocol calls it scale"),
         (S, "columns: [first, second]", "columns: [first, third]", "third", "third is no column of items.csv"),
         (S, "columns: [first, second]", "columns: [first, first]", "{file", "a column stands twice among the items"),
