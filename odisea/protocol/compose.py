@@ -184,6 +184,7 @@ class _Composer:
         self.nodes = 0
 
     def refuse(self, place: Place, found: str, allowed: str, remedy: str) -> None:
+        """Note a problem; stop the reading where there are too many."""
         self.problems.append(Problem(at(self.name, place), found, allowed, remedy))
         if len(self.problems) >= MOST_PROBLEMS:
             raise _Stop
