@@ -25,7 +25,6 @@ include: "workflow/rules/trial.smk"
 
 rule all:
     default_target: True
-    localrule: True
     input:
         f"{RESULTS}/check/findings.json",
         expand(
@@ -39,3 +38,4 @@ rule all:
             results=RESULTS,
             lang=["es", "en"],
         ),
+    localrule: True

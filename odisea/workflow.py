@@ -25,7 +25,7 @@ class Workflow:
     assumptions, scenarios_file : str
         Declarations beside the protocol's folder.
     export, allocation : str
-        Manifest of the real export folder and its allocation file; a name that tells what to do where no data were given.
+        The real export folder and its allocation file; a name that tells what to do where no data were given.
     """
 
     trial: str
@@ -56,6 +56,6 @@ def read_workflow(protocol: str, data: str, allocation: str) -> Workflow:
         tuple(name for name, spec in scenarios.items() if spec.required),
         str(folder / "assumptions.yaml"),
         str(scenarios_file),
-        str(Path(data or NOWHERE) / "export_manifest.json"),
+        data or NOWHERE,
         allocation or str(Path(data or NOWHERE).parent / "restricted" / "allocation.csv"),
     )

@@ -129,72 +129,96 @@ class Observer(NamedTuple):
         return tally
 
 
-def solve(
-    stage: str,
-    scenario: Scenario,
-    unknowns: list[Unknown],
-    targets: list[Target],
-    start: Floats,
-    reach: Callable[[Floats, bool], Mapping[str, float]],
-) -> Floats:
-    """Return the constants at which all targets are met.
+class Stage(NamedTuple):
+    """What one stage solves for and how its constants change the mechanism.
 
-    Parameters
-    ----------
-    reach : callable
-        Maps constants, and whether to use the pilot cohort only, to the observed-scale quantities by name.
+    `reach` reads the observed-scale quantities off a tally; `apply` puts named constants into a mechanism.
+    """
+
+    name: str
+    unknowns: list[Unknown]
+    targets: list[Target]
+    reach: Callable[[Tally], Mapping[str, float]]
+    apply: Callable[[Mechanism, Mapping[str, float]], Mechanism]
+
+    def named(self, point: Floats) -> dict[str, float]:
+        """Return constants by name."""
+        return {unknown.field: float(value) for unknown, value in zip(self.unknowns, point, strict=True)}
+
+    def miss(self, tally: Tally) -> Floats:
+        """Return the distances from the targets, each in units of its scale."""
+        reached = self.reach(tally)
+        return np.array([(reached[target.name] - target.value) / target.scale for target in self.targets])
+
+    def step(self, point: Floats, jacobian: Floats, miss: Floats) -> Floats:
+        """Return the constants after one Newton step, kept inside their bounds."""
+        low, high = np.array([u.low for u in self.unknowns]), np.array([u.high for u in self.unknowns])
+        moved: Floats = np.clip(point - np.linalg.lstsq(jacobian, miss, rcond=1e-10)[0], low, high)
+        return moved
+
+
+def solve_on_pilot(stage: Stage, start: Floats, mechanism: Mechanism, observer: Observer) -> tuple[Floats, Floats]:
+    """Return the constants that meet a stage's targets on the pilot part of the cohort, and the last Jacobian."""
+    point, jacobian = start, np.empty(0)
+
+    def distance(at: Floats) -> Floats:
+        return stage.miss(observer.look(stage.apply(mechanism, stage.named(at)), pilot=True))
+
+    miss = distance(point)
+    for step in range(MAX_STEPS):
+        if step % RENEWAL == 0:
+            jacobian = _jacobian(distance, point, miss, stage.unknowns)
+        if np.max(np.abs(miss)) <= PILOT_TOLERANCE:
+            break
+        point = stage.step(point, jacobian, miss)
+        miss = distance(point)
+    return point, jacobian
+
+
+def polish(
+    scenario: Scenario, stages: list[Stage], points: list[Floats], jacobians: list[Floats], draft: Mechanism, observer: Observer
+) -> tuple[Mechanism, list[Floats], Tally]:
+    """Return the mechanism, the constants and the tally at which all stages meet their targets on the whole cohort.
 
     Raises
     ------
     ProtocolError
         The targets cannot be met together; the message names those that were missed and what was reached.
     """
-    scales = np.array([target.scale for target in targets])
-    wanted = np.array([target.value for target in targets])
-    low, high = np.array([u.low for u in unknowns]), np.array([u.high for u in unknowns])
-
-    def distance(point: Floats, pilot: bool) -> Floats:
-        reached = reach(point, pilot)
-        off: Floats = (np.array([reached[target.name] for target in targets]) - wanted) / scales
-        return off
-
-    point = start
-    jacobian = np.empty(0)
-    for pilot, tolerance in ((True, PILOT_TOLERANCE), (False, TOLERANCE)):
-        miss = distance(point, pilot)
-        for step in range(MAX_STEPS):
-            if pilot and step % RENEWAL == 0:
-                jacobian = _jacobian(distance, point, miss, unknowns)
-            if np.max(np.abs(miss)) <= tolerance:
-                break
-            point = np.clip(point - np.linalg.lstsq(jacobian, miss, rcond=1e-10)[0], low, high)
-            miss = distance(point, pilot)
-    if np.max(np.abs(miss)) > 1.0:
-        raise _unreachable(stage, scenario, targets, miss)
-    return point
+    for _ in range(MAX_STEPS):
+        mechanism = draft
+        for stage, point in zip(stages, points, strict=True):
+            mechanism = stage.apply(mechanism, stage.named(point))
+        tally = observer.look(mechanism, pilot=False)
+        misses = [stage.miss(tally) for stage in stages]
+        if max(np.max(np.abs(miss)) for miss in misses) <= TOLERANCE:
+            return mechanism, points, tally
+        points = [stage.step(*parts) for stage, *parts in zip(stages, points, jacobians, misses, strict=True)]
+    raise _unreachable(scenario, stages, misses)
 
 
-def _jacobian(distance: Callable[[Floats, bool], Floats], point: Floats, miss: Floats, unknowns: list[Unknown]) -> Floats:
+def _jacobian(distance: Callable[[Floats], Floats], point: Floats, miss: Floats, unknowns: list[Unknown]) -> Floats:
     """Return forward differences, stepping inwards where the bound is near."""
     columns = []
     for index, unknown in enumerate(unknowns):
         step = unknown.step if point[index] + unknown.step <= unknown.high else -unknown.step
         moved = point.copy()
         moved[index] += step
-        columns.append((distance(moved, True) - miss) / step)
+        columns.append((distance(moved) - miss) / step)
     return np.column_stack(columns)
 
 
-def _unreachable(stage: str, scenario: Scenario, targets: list[Target], miss: Floats) -> ProtocolError:
+def _unreachable(scenario: Scenario, stages: list[Stage], misses: list[Floats]) -> ProtocolError:
     problems = [
         Problem(
             f"scenario {scenario.id}, {target.name}",
-            f"the target {target.value:g} cannot be reached together with the others of the {stage}",
+            f"the target {target.value:g} cannot be reached together with the others of the {stage.name}",
             f"the nearest is {target.value + off * target.scale:.3f}",
             "Bring the targets nearer to each other (a bounded score cannot combine every mean, SD and effect)",
         )
-        for target, off in zip(targets, miss, strict=True)
-        if abs(off) > 1.0
+        for stage, miss in zip(stages, misses, strict=True)
+        for target, off in zip(stage.targets, miss, strict=True)
+        if abs(off) > TOLERANCE
     ]
     return ProtocolError(problems)
 
@@ -218,12 +242,34 @@ def calibrate(
     if scenario.textbook:
         return textbook_calibration(draft, rows)
     observer = Observer(seed, people, recipes, rows, _shift(scenario, rows), workers)
-    scored, score_constants = _solve_score(scenario, draft, observer)
-    complete, loss_constants = _solve_losses(scenario, scored, observer)
-    tally = observer.look(complete, pilot=False)
-    return Calibration(
-        complete, {**score_constants, **loss_constants}, achieved(tally, rows), pooled_covariance(tally, rows), truths(tally, rows)
-    )
+    stages, points, jacobians, mechanism = [], [], [], draft
+    for stage in (score_stage(scenario, rows), loss_stage(scenario)):
+        if stage.unknowns:
+            point, jacobian = solve_on_pilot(stage, _start(stage, mechanism), mechanism, observer)
+            mechanism = stage.apply(mechanism, stage.named(point))
+            stages.append(stage)
+            points.append(point)
+            jacobians.append(jacobian)
+    mechanism, points, tally = polish(scenario, stages, points, jacobians, draft, observer)
+    solved = {name: value for stage, point in zip(stages, points, strict=True) for name, value in stage.named(point).items()}
+    return Calibration(mechanism, solved, achieved(tally, rows), pooled_covariance(tally, rows), truths(tally, rows))
+
+
+def score_stage(scenario: Scenario, rows: tuple[str, ...]) -> Stage:
+    """Return the first stage: the score of all randomised, before loss."""
+    return Stage("score", *score_problem(scenario), lambda tally: moments(tally, rows), lambda m, solved: with_score(m, scenario, solved))
+
+
+def loss_stage(scenario: Scenario) -> Stage:
+    """Return the second stage: the losses; nothing to solve where nobody is lost."""
+    return Stage("losses", *loss_problem(scenario), losses, with_losses)
+
+
+def _start(stage: Stage, mechanism: Mechanism) -> Floats:
+    """Return the guesses that the draft of the mechanism holds."""
+    hazards = {f"log_hazard_{cause}": value for cause, value in zip(CAUSES, mechanism.dropout.log_hazard, strict=True)}
+    guesses = {**mechanism.course._asdict(), **hazards, "arm_shift": mechanism.dropout.arm_shift}
+    return np.array([guesses[unknown.field] for unknown in stage.unknowns], dtype=np.float64)
 
 
 def _shift(scenario: Scenario, rows: tuple[str, ...]) -> Floats:
@@ -234,32 +280,3 @@ def _shift(scenario: Scenario, rows: tuple[str, ...]) -> Floats:
         "bmi": scenario.values["bmi_mean"],
     }
     return np.array([*(guesses.get(name.split("@")[0], 0.0) for name in rows), guesses["odi"]])
-
-
-def _solve_score(scenario: Scenario, draft: Mechanism, observer: Observer) -> tuple[Mechanism, dict[str, float]]:
-    unknowns, targets = score_problem(scenario)
-    start = np.array([getattr(draft.course, unknown.field) for unknown in unknowns])
-
-    def reach(point: Floats, pilot: bool) -> Mapping[str, float]:
-        return moments(observer.look(with_score(draft, scenario, _named(unknowns, point)), pilot), observer.rows)
-
-    solved = _named(unknowns, solve("score", scenario, unknowns, targets, start, reach))
-    return with_score(draft, scenario, solved), solved
-
-
-def _solve_losses(scenario: Scenario, scored: Mechanism, observer: Observer) -> tuple[Mechanism, dict[str, float]]:
-    unknowns, targets = loss_problem(scenario)
-    if not unknowns:
-        return scored, {}
-    guesses = dict(zip((f"log_hazard_{cause}" for cause in CAUSES), scored.dropout.log_hazard, strict=True))
-    start = np.array([guesses.get(unknown.field, 0.0) for unknown in unknowns])
-
-    def reach(point: Floats, pilot: bool) -> Mapping[str, float]:
-        return losses(observer.look(with_losses(scored, _named(unknowns, point)), pilot))
-
-    solved = _named(unknowns, solve("losses", scenario, unknowns, targets, start, reach))
-    return with_losses(scored, solved), solved
-
-
-def _named(unknowns: list[Unknown], point: Floats) -> dict[str, float]:
-    return {unknown.field: float(value) for unknown, value in zip(unknowns, point, strict=True)}

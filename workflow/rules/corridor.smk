@@ -1,8 +1,8 @@
-# From the export folder on: the same rules for a simulated and a real trial (trial.smk changes only where the folder lies).
+# From the export folder on: the same rules for a simulated and a real trial (trial.smk changes only where the folders lie).
 rule analyse:
     input:
         protocol=config["protocol"],
-        export="results/{trial}/rehearsal/export/export_manifest.json",
+        export="results/{trial}/rehearsal/export",
         allocation="results/{trial}/rehearsal/restricted/allocation.csv",
     output:
         "results/{trial}/rehearsal/analysis/estimates.json",
@@ -11,20 +11,22 @@ rule analyse:
         "results/{trial}/rehearsal/analysis/manifest.json",
     log:
         "results/{trial}/rehearsal/analyse.log",
+    params:
+        folder="results/{trial}/rehearsal/analysis",
     shell:
-        "odisea analyse {input.protocol} $(dirname {input.export}) --allocation {input.allocation}"
-        " -o $(dirname {output[0]}) 2> {log}"
+        "odisea analyse {input.protocol} {input.export} --allocation {input.allocation} -o {params.folder} 2> {log}"
 
 
 rule trial_report:
     input:
+        "results/{trial}/rehearsal/analysis/estimates.json",
+        "results/{trial}/rehearsal/analysis/manifest.json",
         protocol=config["protocol"],
-        analysis="results/{trial}/rehearsal/analysis/estimates.json",
-        parts="results/{trial}/rehearsal/analysis/manifest.json",
     output:
         "results/{trial}/rehearsal/report/trial_report.{lang}.html",
     log:
         "results/{trial}/rehearsal/report/trial_report.{lang}.log",
+    params:
+        folder="results/{trial}/rehearsal/analysis",
     shell:
-        "odisea report trial $(dirname {input.analysis}) --protocol {input.protocol} --lang {wildcards.lang}"
-        " -o {output} 2> {log}"
+        "odisea report trial {params.folder} --protocol {input.protocol} --lang {wildcards.lang} -o {output} 2> {log}"

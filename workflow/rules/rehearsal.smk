@@ -5,8 +5,9 @@ rule simulate:
         assumptions=PLAN.assumptions,
         scenarios=PLAN.scenarios_file,
     output:
-        "results/{trial}/rehearsal/export/export_manifest.json",
+        directory("results/{trial}/rehearsal/export"),
         "results/{trial}/rehearsal/restricted/allocation.csv",
+        "results/{trial}/rehearsal/restricted/simulated_truth.csv",
     log:
         "results/{trial}/rehearsal/simulate.log",
     shell:

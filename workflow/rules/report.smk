@@ -14,9 +14,7 @@ rule power_report:
     log:
         "results/{trial}/report/power_report.{lang}.{form}.log",
     params:
-        folders=expand(
-            "results/{{trial}}/power/{scenario}", scenario=PLAN.scenarios
-        ),
+        folders=expand("results/{{trial}}/power/{scenario}", scenario=PLAN.scenarios),
     shell:
         "odisea report power {params.folders} --protocol {input.protocol} --lang {wildcards.lang}"
         " -o {output} 2> {log}"

@@ -11,17 +11,21 @@ use rule analyse as analyse_trial with:
         "results/{trial}/trial/analysis/manifest.json",
     log:
         "results/{trial}/trial/analyse.log",
+    params:
+        folder="results/{trial}/trial/analysis",
 
 
 use rule trial_report as trial_report_trial with:
     input:
+        "results/{trial}/trial/analysis/estimates.json",
+        "results/{trial}/trial/analysis/manifest.json",
         protocol=config["protocol"],
-        analysis="results/{trial}/trial/analysis/estimates.json",
-        parts="results/{trial}/trial/analysis/manifest.json",
     output:
         "results/{trial}/trial/report/trial_report.{lang}.html",
     log:
         "results/{trial}/trial/report/trial_report.{lang}.log",
+    params:
+        folder="results/{trial}/trial/analysis",
 
 
 rule trial:
