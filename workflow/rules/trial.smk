@@ -29,10 +29,10 @@ use rule trial_report as trial_report_trial with:
 
 
 rule trial:
-    localrule: True
     input:
         expand(
             "{results}/trial/report/trial_report.{lang}.html",
             results=RESULTS,
             lang=["es", "en"],
         ),
+    localrule: True
