@@ -1,10 +1,8 @@
 """The only door to the estimators: one trial and one planned analysis in, one estimate out."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import ndtr, ndtri, stdtr, stdtrit
+from scipy.special import betainc, betaincc, ndtr, ndtri, stdtrit
 
 from odisea.analyse.imputation import ancova_imputed
 from odisea.analyse.linear import ancova
@@ -54,6 +52,12 @@ def finish(estimates: ArrayLike, se: ArrayLike, df: ArrayLike, alpha: ArrayLike)
     finite = np.where(normal, 1.0, freedom)
     quantile = -np.where(normal, ndtri(level / 2.0), stdtrit(finite, level / 2.0))
     with np.errstate(invalid="ignore", divide="ignore"):
-        statistic = -np.abs(centre / spread)
-    p: Any = 2.0 * np.where(normal, ndtr(statistic), stdtr(finite, statistic))
+        p = np.where(normal, 2.0 * ndtr(-np.abs(centre / spread)), _two_sided_t(centre / spread, finite))
     return centre - quantile * spread, centre + quantile * spread, p
+
+
+def _two_sided_t(t: Floats, df: Floats) -> Floats:
+    """Return P(|T| >= |t|) as an incomplete beta function, by its upper or lower tail, whichever keeps the digits."""
+    square = t * t
+    p: Floats = np.where(square < df, betaincc(0.5, df / 2.0, square / (df + square)), betainc(df / 2.0, 0.5, df / (df + square)))
+    return p
