@@ -243,7 +243,7 @@ def read_study(protocol: Path, assumptions: Path | None, scenarios: Path | None)
     from odisea.protocol.load import load_protocol, load_yaml
     from odisea.simulate.assumptions import Assumptions, Scenarios, check_same_trial
 
-    folder = protocol.resolve().parent.parent / "simulate"
+    folder = Path(os.path.relpath(protocol.resolve().parent.parent / "simulate"))
     assumptions_path = assumptions or folder / "assumptions.yaml"
     scenarios_path = scenarios or folder / "scenarios.yaml"
     loaded = load_protocol(protocol)
