@@ -104,7 +104,7 @@ class _Reading:
     def value(self, fact: PlannedFact[Any], pointer: str, default: Any) -> Any:
         """Return the value; of a gap, after noting it, the default."""
         if fact.status == "proposed":
-            self.proposed[pointer] = ProposedValue(pointer, fact.as_yaml()["proposed"], fact.reason, fact.by, fact.date)
+            self.proposed[pointer] = ProposedValue(pointer, fact.model_dump(mode="json")["proposed"], fact.reason, fact.by, fact.date)
         try:
             return fact.require(f"{self.source}: {pointer}")
         except ProtocolError as gap:
