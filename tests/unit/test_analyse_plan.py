@@ -19,14 +19,6 @@ STATED = "population: all_randomised", "sidedness: two_sided", "analysis_seed: {
 COMPLETE = {"label: Main\n": "\n      ".join(["label: Main", *STATED]) + "\n"}
 LEVELS = ("comorbidities=one", "comorbidities=two_plus", "physical_activity=moderate", "physical_activity=high")
 NAMES = ["odi@baseline", "age", "bmi", *LEVELS]
-    "odi@baseline",
-    "age",
-    "bmi",
-    "comorbidities=one",
-    "comorbidities=two_plus",
-    "physical_activity=moderate",
-    "physical_activity=high",
-]
 
 
 def small(tmp_path: Path, changes: dict[str, str]) -> Protocol:
