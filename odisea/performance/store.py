@@ -1,13 +1,14 @@
 """Finished batches on disk, so that an interrupted run goes on where it stopped.
 
 A batch lies under the digest of everything that determines its numbers (protocol, scenario, calibration, plan, seed, code,
-but not the number of replicates). It is written to a temporary name, flushed and renamed; the archive's checksum tells a
-damaged one, which is computed again.
+but not the number of replicates). It is written to a temporary name, flushed and renamed. A checksum over the whole array,
+header included, follows it in the file and tells a damaged one, which is computed again.
 """
 
+import hashlib
+import io
 import os
 import threading
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from odisea.performance.batch import Job, run_batch
 Floats = NDArray[np.float64]
 
 BATCH = 500
+CHECKSUM_BYTES = hashlib.sha256().digest_size
 
 
 def batch_ranges(replicates: int) -> list[tuple[int, int]]:
@@ -27,14 +29,13 @@ def batch_ranges(replicates: int) -> list[tuple[int, int]]:
 
 def read_batch(folder: Path, first: int, last: int) -> Floats | None:
     """Return a finished batch that covers the range, or None where there is none or it is damaged."""
-    for path in sorted(folder.glob(f"{first:09d}-*.npz")):
+    for path in sorted(folder.glob(f"{first:09d}-*.npy")):
         if int(path.stem.split("-")[1]) >= last:
-            try:
-                with np.load(path) as archive:
-                    results: Floats = archive["results"]
-            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-                continue
-            return results[: last - first]
+            content = path.read_bytes()
+            array, checksum = content[:-CHECKSUM_BYTES], content[-CHECKSUM_BYTES:]
+            if hashlib.sha256(array).digest() == checksum:
+                results: Floats = np.load(io.BytesIO(array))
+                return results[: last - first]
     return None
 
 
@@ -42,11 +43,14 @@ def write_batch(folder: Path, first: int, last: int, results: Floats) -> None:
     """Write a finished batch under its final name in one step."""
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f".{first:09d}.{os.getpid()}.{threading.get_ident()}.tmp"
+    array = io.BytesIO()
+    np.save(array, results)
     with temporary.open("wb") as stream:
-        np.savez(stream, results=results)
+        stream.write(array.getvalue())
+        stream.write(hashlib.sha256(array.getbuffer()).digest())
         stream.flush()
         os.fsync(stream.fileno())
-    temporary.replace(folder / f"{first:09d}-{last:09d}.npz")
+    temporary.replace(folder / f"{first:09d}-{last:09d}.npy")
 
 
 def stored_batch(folder: Path, job: Job, span: tuple[int, int]) -> Floats:
