@@ -37,7 +37,8 @@ AssumptionsOption = Annotated[
 ]
 ScenariosOption = Annotated[Path | None, typer.Option("--scenarios", help="Scenarios; default: simulate/ beside the protocol's folder.")]
 StoreOption = Annotated[Path, typer.Option("--store", help="Keeps calibrations and finished batches.")]
-SeedOption = Annotated[int | None, typer.Option("--seed", min=0, help="Key of the random numbers; default: the scenario file's.")]
+LARGEST_KEY = 2**63 - 1  # seeds and numbers of replicates are 64-bit
+SeedOption = Annotated[int | None, typer.Option("--seed", min=0, max=LARGEST_KEY, help="Key of the random numbers; default: the scenario file's.")]
 
 
 class Language(StrEnum):
@@ -81,7 +82,7 @@ def simulate(
     protocol: ProtocolPath,
     output: Output,
     scenario: Annotated[str, typer.Option("--scenario", help="A scenario of the scenario file.")] = "registered",
-    replicate: Annotated[int, typer.Option("--replicate", min=0, help="Which simulated trial.")] = 0,
+    replicate: Annotated[int, typer.Option("--replicate", min=0, max=LARGEST_KEY, help="Which simulated trial.")] = 0,
     seed: SeedOption = None,
     assumptions: AssumptionsOption = None,
     scenarios: ScenariosOption = None,
@@ -299,6 +300,11 @@ def main() -> None:
     except OdiseaError as error:
         for problem in error.problems:
             say(f"odisea: {problem}")
+        sys.exit(1)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        say(f"odisea: {error.filename}: {error.strerror}")
         sys.exit(1)
 
 
