@@ -10,6 +10,7 @@ from odisea.simulate.mechanism import CAUSES, CONTROL, TELE, WEEKS
 from odisea.simulate.observe import DIARY, DOSE, DOSE_SQUARED, GRID, LIVE, LOGINS, Tally
 
 Floats = NDArray[np.float64]
+SMALLEST_VARIANCE = 1e-300
 
 
 class Truths(NamedTuple):
@@ -36,6 +37,7 @@ def moments(tally: Tally, rows: tuple[str, ...]) -> dict[str, float]:
     people = tally.people[0]
     means = tally.sums / people
     covariance = tally.products / people - np.outer(means, means)
+    np.fill_diagonal(covariance, np.maximum(np.diag(covariance), 0.0))  # a score that does not vary can round to below 0
     baseline, programme, control = rows.index("odi@baseline"), rows.index("odi@week6"), len(rows)
     means = means + tally.shift
     variance = 0.5 * (covariance[programme, programme] + covariance[control, control])
@@ -46,7 +48,8 @@ def moments(tally: Tally, rows: tuple[str, ...]) -> dict[str, float]:
         "odi_sd_baseline": float(np.sqrt(covariance[baseline, baseline])),
         "control_change": means[control] - means[baseline],
         "odi_sd_week6": float(np.sqrt(variance)),
-        "odi_correlation": float(crossing / np.sqrt(variance * covariance[baseline, baseline])),
+        # 0 where a score does not vary: far from every target, but a number that the search can go on from.
+        "odi_correlation": float(crossing / np.sqrt(max(variance * covariance[baseline, baseline], SMALLEST_VARIANCE))),
         "effect": means[programme] - means[control],
         "odi_sd_week6_control": float(np.sqrt(covariance[control, control])),
         "odi_sd_week6_tele": float(np.sqrt(covariance[programme, programme])),
@@ -65,7 +68,10 @@ def losses(tally: Tally) -> dict[str, float]:
 
 
 def achieved(tally: Tally, rows: tuple[str, ...]) -> dict[str, tuple[float, float]]:
-    """Return every quantity that the calibration cohort shows, with its Monte Carlo standard error."""
+    """Return every quantity that the calibration cohort shows, with its Monte Carlo standard error.
+
+    Losses enter the cohort as probabilities, not as draws: the binomial errors given for them are upper bounds.
+    """
     n = tally.people[0]
     score, loss = moments(tally, rows), losses(tally)
     root = np.sqrt(n)
@@ -77,9 +83,12 @@ def achieved(tally: Tally, rows: tuple[str, ...]) -> dict[str, tuple[float, floa
             out[name] = (value, value / np.sqrt(2.0 * n))
         elif name == "odi_correlation":
             out[name] = (value, (1.0 - value**2) / root)
+        elif name == "odi_mean_baseline":
+            out[name] = (value, score["odi_sd_baseline"] / root)
         else:
             out[name] = (value, score["odi_sd_week6"] / root)
-    out |= {name: (value, float(np.sqrt(abs(value) * (1.0 - abs(value)) / n))) for name, value in loss.items()}
+    out |= {name: (value, float(np.sqrt(value * (1.0 - value) / n))) for name, value in loss.items() if name != "loss_difference"}
+    out["loss_difference"] = (loss["loss_difference"], float(np.hypot(out["loss_control"][1], out["loss_tele"][1])))
     floors = {
         name: float(count / n)
         for name, count in zip(("floor_baseline", "floor_week6_control", "floor_week6_tele"), tally.floor, strict=True)
@@ -110,7 +119,8 @@ def _checks(tally: Tally, rows: tuple[str, ...], score: Mapping[str, float]) -> 
         "r2_beyond_baseline": (r2_all - r2_baseline, 1.0 / np.sqrt(n)),
         "live_sessions": (live, WEEKS / 2 / np.sqrt(n)),
         "diary_days": (diary, 7 * WEEKS / 2 / np.sqrt(n)),
-        "logins": (logins, np.sqrt(max(logins, 1.0) * 4 / n)),
+        # Logins are counts with a rate that differs between people: at most a variance of mean + mean squared is assumed.
+        "logins": (logins, np.sqrt(logins * (1.0 + logins) / n)),
         "adherence_mean": (dose, dose_sd / np.sqrt(n)),
         "adherence_sd": (dose_sd, dose_sd / np.sqrt(2 * n)),
     }

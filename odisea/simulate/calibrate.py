@@ -29,6 +29,10 @@ RENEWAL = 4  # Newton steps that share a Jacobian
 PILOT_TOLERANCE = 0.02
 # Largest distance from the targets on the whole cohort, in units of `SCALE`: a fifth of what is promised.
 TOLERANCE = 0.2
+REMEDY = {
+    "score": "Bring the targets nearer to each other (a bounded score cannot combine every mean, SD and effect)",
+    "losses": "Bring the total loss, its difference between arms and its parts nearer to each other",
+}
 SCALE = {"mean": 0.05, "sd": 0.05, "correlation": 0.005, "loss": 0.005}
 
 
@@ -213,8 +217,8 @@ def _unreachable(scenario: Scenario, stages: list[Stage], misses: list[Floats]) 
         Problem(
             f"scenario {scenario.id}, {target.name}",
             f"the target {target.value:g} cannot be reached together with the others of the {stage.name}",
-            f"the nearest is {target.value + off * target.scale:.3f}",
-            "Bring the targets nearer to each other (a bounded score cannot combine every mean, SD and effect)",
+            f"the search ended at {target.value + off * target.scale:.3f}",
+            REMEDY[stage.name],
         )
         for stage, miss in zip(stages, misses, strict=True)
         for target, off in zip(stage.targets, miss, strict=True)
