@@ -38,7 +38,9 @@ AssumptionsOption = Annotated[
 ScenariosOption = Annotated[Path | None, typer.Option("--scenarios", help="Scenarios; default: simulate/ beside the protocol's folder.")]
 StoreOption = Annotated[Path, typer.Option("--store", help="Keeps calibrations and finished batches.")]
 LARGEST_KEY = 2**63 - 1  # seeds and numbers of replicates are 64-bit
-SeedOption = Annotated[int | None, typer.Option("--seed", min=0, max=LARGEST_KEY, help="Key of the random numbers; default: the scenario file's.")]
+SeedOption = Annotated[
+    int | None, typer.Option("--seed", min=0, max=LARGEST_KEY, help="Key of the random numbers; default: the scenario file's.")
+]
 
 
 class Language(StrEnum):
