@@ -4,15 +4,15 @@ Where covariates separate the outcomes, the likelihood has no maximum: along a d
 every participant and > 0 for some it rises for ever. Newton's steps then tend to such a direction and never shrink,
 each moving the nearest participant's linear predictor by one. So convergence asks, beside a vanishing score, for a
 small step. Where the steps do not shrink, a direction is shown before separation is said: either the linear predictors
-themselves (everybody on the right side of 0), or the step made neutral for all whose outcome is still in doubt. A fit
-for which neither holds is not converged. Specification: docs/statistics/responder.md.
+themselves (everybody on the right side of 0), or a late step that opposes nobody's outcome by more than 1e-9 of the most
+that it favours one. A fit for which neither holds is not converged. Specification: docs/statistics/responder.md.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from odisea.analyse.design import CONSTANT, dot
+from odisea.analyse.design import dot
 from odisea.compiled import compiled
 from odisea.data.trial import Floats, Reason
 from odisea.elementary import exponential, logarithm
@@ -21,8 +21,7 @@ SCORE = 1e-10  # largest element of the score, in the orthonormal basis
 DECREMENT = 1e-18  # squared distance to the maximum in standard errors
 STEP = 1e-3  # change of a linear predictor; a separated fit moves by 1 or more
 MAX_ITERATIONS = 60
-PATIENCE = 18  # steps before a separating direction is looked for
-CERTAIN = 12.0  # a linear predictor this large leaves the outcome no doubt
+PATIENCE = 18  # steps before one may count as a separating direction: what opposes it has died out as exp(-18)
 SEPARATING = 1e-9
 COLLAPSED = 1e-13  # share of a pivot that is left when the information about a direction is lost in rounding
 SMALLEST = 1e-300
@@ -132,36 +131,6 @@ def solve_in_place(factor: Floats, vector: Floats) -> float:
 
 
 @compiled
-def _remove(row: Floats, vector: Floats) -> None:
-    """Subtract from a vector its part along a unit row."""
-    c = dot(row, vector, row.size)
-    for k in range(row.size):
-        vector[k] -= c * row[k]
-
-
-@compiled
-def _neutral_for_uncertain(basis: Floats, linear: Floats, direction: Floats) -> None:
-    """Take out of a direction (in coordinates) whatever moves a participant whose outcome is not yet fitted with certainty."""
-    r, rank = direction.size, 0
-    spanned = np.empty((r, r))
-    for i in range(linear.size):
-        if abs(linear[i]) >= CERTAIN or rank == r:
-            continue
-        row = spanned[rank]
-        for k in range(r):
-            row[k] = basis[k, i]
-        size = dot(row, row, r)
-        for k in range(2 * rank):
-            _remove(spanned[k % rank], row)
-        left = dot(row, row, r)
-        if left > CONSTANT * size:
-            for k in range(r):
-                row[k] /= np.sqrt(left)
-            _remove(row, direction)
-            rank += 1
-
-
-@compiled
 def _add_rows(basis: Floats, coordinates: Floats, out: Floats) -> float:
     """Write the combination of the basis rows into `out`; return its largest absolute element."""
     for i in range(out.size):
@@ -177,22 +146,13 @@ def _add_rows(basis: Floats, coordinates: Floats, out: Floats) -> float:
 
 
 @compiled
-def _favours(sign: Floats, change: Floats) -> tuple[float, float]:
-    """Return the smallest and the largest change of a linear predictor towards the participant's outcome."""
-    lowest, highest = np.inf, -np.inf
+def _separates(sign: Floats, linear: Floats, change: Floats, iteration: int) -> bool:
+    """Return whether everybody is on the right side of 0, or a late step favours some outcomes and opposes none."""
+    lowest, worst, best = np.inf, np.inf, 0.0
     for i in range(sign.size):
-        lowest, highest = min(lowest, sign[i] * change[i]), max(highest, sign[i] * change[i])
-    return lowest, highest
-
-
-@compiled
-def _recedes(basis: Floats, linear: Floats, sign: Floats, step: Floats) -> bool:
-    """Return whether the step, made neutral for the uncertain, is a direction along which the likelihood rises for ever."""
-    direction, change = step.copy(), np.empty(linear.size)
-    _neutral_for_uncertain(basis, linear, direction)
-    _add_rows(basis, direction, change)
-    lowest, highest = _favours(sign, change)
-    return bool(highest > STEP and lowest >= -SEPARATING * highest)
+        lowest = min(lowest, sign[i] * linear[i])
+        worst, best = min(worst, sign[i] * change[i]), max(best, sign[i] * change[i])
+    return bool(lowest > 0.0 or (iteration >= PATIENCE and best > STEP and worst >= -SEPARATING * best))
 
 
 @compiled
@@ -242,7 +202,7 @@ def fit_logistic(basis: Floats, outcome: Floats, reason: int) -> LogisticFit:
         if sound and score < SCORE and decrement < DECREMENT and largest < STEP:
             reason = Reason.NONE.value
             break
-        if _favours(sign, linear)[0] > 0.0 or (iteration >= PATIENCE and _recedes(basis, linear, sign, step)):
+        if _separates(sign, linear, change, iteration):
             reason = Reason.SEPARATION.value
             break
         share, loss = _advance(linear, change, sign, work, loss)

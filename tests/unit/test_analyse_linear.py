@@ -5,6 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from statsmodels.regression.linear_model import OLS
 
+from odisea.analyse.design import orthonormalise
 from odisea.analyse.estimate import estimate
 from odisea.analyse.linear import fit_linear, sandwich
 from odisea.data.trial import Analysis, Method, Reason, Status, Trial
@@ -150,3 +151,16 @@ def test_leverage_one_leaves_hc2_and_hc3_undefined() -> None:
     assert np.isfinite(sandwich(fit, "HC1")).all()
     assert np.isnan(sandwich(fit, "HC2")).all()
     assert np.isnan(sandwich(fit, "HC3")).all()
+
+
+def test_the_basis_is_orthonormal_to_rounding_whatever_origin_and_dependence() -> None:
+    """Without a second projection the far origin alone would leave 1e-8."""
+    rng = np.random.default_rng(15)
+    age, noise = 40.0 + 12.0 * rng.standard_normal(80), rng.standard_normal(80)
+    columns_ = np.array([np.ones(80), 1e9 + age, age, age + 1e-5 * noise, noise])
+    original, triangle = columns_.copy(), np.zeros((5, 5))
+    assert orthonormalise(columns_, 80, triangle) == 4
+    kept = np.flatnonzero(np.diag(triangle) > 0.0)
+    np.testing.assert_allclose(columns_[kept] @ columns_[kept].T, np.eye(4), atol=1e-14)
+    assert (columns_[2] == 0.0).all()
+    np.testing.assert_allclose((triangle @ columns_)[kept], original[kept], rtol=1e-14)
