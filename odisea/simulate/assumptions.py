@@ -62,6 +62,24 @@ LOSS_PARTS = ("loss_part_mcar", "loss_part_mar_covariates", "loss_part_mar_adher
 DOSE_WEIGHTS = ("dose_weight_live", "dose_weight_exercise", "dose_weight_modules")
 SUM_TOLERANCE = 1e-9
 
+# Every parameter that the simulator reads, by kind; correlations between two of `TRAITS` (r_age_odi) may be left out and are 0 then.
+TRAITS = ("age", "bmi", "comorbidity", "activity", "odi", "pain")
+TARGETS = (
+    *("odi_mean_baseline", "odi_sd_baseline", "odi_sd_week6", "odi_correlation", "control_change", "effect"),
+    *("loss_total", "loss_difference", *LOSS_PARTS),
+)
+CHECKS = ("odi_change_sd", "odi_residual_sd", "adherence_mean", "r2_without_baseline", "r2_beyond_baseline")
+INPUTS = (
+    *("odi_sd_ratio", "state_weekly_correlation", "natural_cv", "natural_weeks", "effect_cv", "dose_curvature", *DOSE_WEIGHTS),
+    *("never_start", "disengage_week", "frailty_on_disengagement", "frailty_on_adherence"),
+    *(f"{stream}_{end}_week" for stream in ("live", "diary", "logins") for end in ("first", "last")),
+    *("item_width", "item_stable_sd", "item_total_sd", *(f"item_offset_{item:02d}" for item in range(1, 11))),
+    *("loss_weight_week1", "loss_weight_final", "mnar_slope_tele", "mnar_slope_control"),
+    *(f"loss_slope_{name}" for name in (*TRAITS, "adherence")),
+    *("age_mean", "age_sd", "bmi_mean", "bmi_sd", "height_mean_female", "height_mean_male", "height_sd", *SHARES),
+    *("pain_mean", "pain_sd", "pain_follow_up_loading", "pain_per_disability"),
+)
+
 
 class Parameter(Frozen):
     """One assumption."""
@@ -100,6 +118,28 @@ class Assumptions(Declaration):
         if unknown:
             raise ValueError(f"unknown source {', '.join(unknown)}; add it to the sources block or name one of {', '.join(self.sources)}")
         return self
+
+    @model_validator(mode="after")
+    def _parameters_are_those_of_the_simulator(self) -> Self:
+        faults = _name_faults({name: parameter.kind for name, parameter in self.parameters.items()})
+        if faults:
+            raise ValueError(f"{'; '.join(faults)}. The simulator reads its parameters by these names: correct them")
+        return self
+
+
+def _name_faults(declared: Mapping[str, str]) -> list[str]:
+    """Return what is wrong with the names and kinds of declared parameters: unknown, missing, of another kind, given twice."""
+    pairs = {f"r_{first}_{second}": frozenset((first, second)) for first in TRAITS for second in TRAITS if first != second}
+    kinds = (("target", TARGETS), ("input", (*INPUTS, *pairs)), ("check", CHECKS))
+    known = {name: kind for kind, names in kinds for name in names}
+    given = [pairs[name] for name in declared if name in pairs]
+    twice = {" and ".join(sorted(pair)) for pair in given if given.count(pair) > 1}
+    return [
+        *(f"unknown parameter {name}" for name in declared if name not in known),
+        *(f"{name} is missing" for name in (*TARGETS, *INPUTS) if name not in declared),
+        *(f"{name} is of kind {kind} and must be {known[name]}" for name, kind in declared.items() if known.get(name, kind) != kind),
+        *(f"the correlation of {names} is given twice" for names in sorted(twice)),
+    ]
 
 
 class ScenarioSpec(Frozen):

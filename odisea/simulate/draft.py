@@ -14,7 +14,7 @@ from scipy.special import ndtri
 from odisea.data.derive import Recipes, recipes, recorded_columns
 from odisea.errors import Problem, ProtocolError
 from odisea.protocol.model import Protocol
-from odisea.simulate.assumptions import LOSS_PARTS, Scenario
+from odisea.simulate.assumptions import LOSS_PARTS, TRAITS, Scenario
 from odisea.simulate.mechanism import (
     CODES,
     ITEMS,
@@ -31,7 +31,6 @@ from odisea.simulate.mechanism import (
 )
 
 Floats = NDArray[np.float64]
-TRAITS = ("age", "bmi", "comorbidity", "activity", "odi", "pain")
 QUADRATURE_NODES = 40
 ITEM_MAX = 5.0
 LONGEST_LOGIT = 30.0
