@@ -8,7 +8,7 @@ from statsmodels.regression.linear_model import OLS
 from odisea.analyse.design import orthonormalise
 from odisea.analyse.estimate import estimate
 from odisea.analyse.linear import fit_linear, sandwich
-from odisea.data.trial import Analysis, Method, Reason, Status, Trial
+from odisea.data.trial import Analysis, Method, Reason, Status, Trial, make_trial
 from odisea.errors import AnalysisError
 from tests.analysed import AGE, BASELINE, BMI, COVARIATES, ONE, RESPONSE, columns, planned, random_trial, with_row
 
@@ -164,3 +164,11 @@ def test_the_basis_is_orthonormal_to_rounding_whatever_origin_and_dependence() -
     np.testing.assert_allclose(columns_[kept] @ columns_[kept].T, np.eye(4), atol=1e-14)
     assert (columns_[2] == 0.0).all()
     np.testing.assert_allclose((triangle @ columns_)[kept], original[kept], rtol=1e-14)
+
+
+def test_the_worked_example_of_the_specification() -> None:
+    """docs/statistics/ancova.md, section 3: two participants per arm, by hand."""
+    trial = make_trial(np.array([[50.0, 40.0, 50.0, 46.0], [30.0, 24.0, 41.0, 35.0]]), np.array([0, 0, 1, 1]), 1)
+    result = estimate(trial, ANCOVA._replace(response=1, baseline=0, covariates=np.array([0], dtype=np.int64)))
+    variance = (36.0 - 42.0**2 / 58.0) * (1.0 + 9.0 / 58.0)
+    np.testing.assert_allclose(result[:3], [-11.0 + 3.0 * 42.0 / 58.0, np.sqrt(variance), 1.0], rtol=1e-13)
