@@ -120,12 +120,12 @@ def assemble(
 
 
 def _arms(allocation: bytes | None, tables: Mapping[str, Table], protocol: Protocol) -> tuple[dict[str, str] | None, list[Problem]]:
-    """Return the arm of every allocated participant, None without an allocation file; rows not yet used have no participant."""
+    """Return the arm of every allocated participant, None without a file that can be read; rows not yet used have no participant."""
     if allocation is None:
         return None, []
     table, problems = type_file(allocation, ALLOCATION, _allocation_spec(allocation, protocol.dictionary.files[ALLOCATION]))
     if problems:
-        return {}, problems
+        return None, problems
     problems += link_problems({**tables, ALLOCATION: table}, protocol.dictionary, only=ALLOCATION)
     arms: dict[str, str] = {}
     for row, (who, arm) in enumerate(zip(table.columns[PARTICIPANT], table.columns["arm"], strict=True)):
