@@ -140,7 +140,7 @@ def _forest(forest: Forest, at: str, say: Say) -> Canvas:
     axes.set_yticklabels(labels, fontsize=7.5)
     axes.set_xlabel(say(forest.x_label, f"{at}.x"))
     left, right = (forest.better, forest.worse) if forest.better_is_left else (forest.worse, forest.better)
-    sides = textwrap.fill(f"\u2190 {say(left, f'{at}.left')}", 24), textwrap.fill(f"{say(right, f'{at}.right')} \u2192", 24)
+    sides = textwrap.fill(f"\u2190\u00a0{say(left, f'{at}.left')}", 26), textwrap.fill(f"{say(right, f'{at}.right')}\u00a0\u2192", 26)
     axes.set_title(sides[0], loc="left", fontsize=7.5)
     axes.set_title(sides[1], loc="right", fontsize=7.5)
     axes.spines[["top", "right", "left"]].set_visible(False)

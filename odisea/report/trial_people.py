@@ -58,13 +58,13 @@ def _screening_table(result: TrialResult) -> Iterator[Table]:
     """Give the criteria behind the codes of the drawing."""
     flow, protocol = result.flow, result.protocol
     assert flow is not None
-    if not flow.excluded:
-        return
     texts: dict[str, Text] = {one.id: one.text for one in (*protocol.population.inclusion, *protocol.population.exclusion)}
+    if not any(key.partition(":")[2] in texts for key in flow.excluded):
+        return
     rows = []
     for key, count in flow.excluded.items():
         reason = key.partition(":")[2]
-        rows.append(Row(key, (_reason_code(protocol, key), texts.get(reason, say("cell.none")), _count(f"/excluded/{key}", count))))
+        rows.append(Row(key, (_reason_code(protocol, key), texts.get(reason, DASH), _count(f"/excluded/{key}", count))))
     columns = (
         Column("reason", say("flow.reason_heading"), "start", 0.3),
         Column("criterion", say("flow.criterion"), "start", 0.55),

@@ -277,16 +277,21 @@ def _proposals(result: TrialResult) -> Iterator[Block]:
         yield Paragraph("proposals_none", (say("flags.no_proposals"),))
         return
     columns = (
-        Column("what", say("flags.what"), "start", 0.24),
-        Column("value", say("flags.value"), "start", 0.26),
-        Column("reason", say("flags.reason"), "start", 0.5),
+        Column("what", say("flags.what"), "start", 0.22),
+        Column("value", say("flags.value"), "start", 0.22),
+        Column("reason", say("flags.reason"), "start", 0.4),
+        Column("by", say("flags.by"), "start", 0.16),
     )
     rows = tuple(
-        Row(pointer, (_proposal_name(result, pointer), _proposal_value(result, one, place), one.reason or DASH))
+        Row(pointer, (_proposal_name(result, pointer), _proposal_value(result, one, place), one.reason or DASH, _author(one)))
         for pointer, (one, place) in found.items()
     )
     yield Paragraph("proposals_about", (say("flags.proposals"),))
     yield Table("proposals", say("flags.caption"), columns, rows, small=True)
+
+
+def _author(one: Proposed) -> Phrase:
+    return say("flags.by_date", by=Plain(one.by), date=Plain(one.date)) if one.by and one.date else DASH
 
 
 def _proposal_name(result: TrialResult, pointer: str) -> Phrase:

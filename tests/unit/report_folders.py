@@ -193,7 +193,8 @@ def estimate_row(analysis: str, measure: str, numbers: tuple[float, float, float
     estimate, low, high, p = numbers or (None, None, None, None)
     row: dict[str, Any] = {
         "analysis": analysis, "estimand": "odi_week6", "outcome": "odi", "visit": "week6", "contrast": "tele_vs_control",
-        "measure": measure, "missing_data": "complete_case", "role": "secondary", "estimate": estimate, "se": 2.0, "ci_low": low, "ci_high": high, "df": None,
+        "measure": measure, "missing_data": "complete_case", "role": "secondary", "estimate": estimate, "se": 2.0, "ci_low": low,
+        "ci_high": high, "df": None,
         "p": p, "alpha": 0.05, "n_randomised": 200, "n_analysed": 118, "n_analysed_arm": 57, "n_analysed_reference": 61,
         "status": "ok" if numbers else "separated", "flags": [], "reason": "", "proposed": [],
     }  # fmt: skip

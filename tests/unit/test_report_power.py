@@ -17,7 +17,8 @@ from odisea.report.speech import spoken
 ENGLISH_WORDS = (
     "the", "of", "and", "with", "from", "power", "loss", "lost", "trial", "study", "people", "effect", "assumption", "scenario", "value",
     "range", "source", "grade", "arm", "group", "week", "baseline", "error", "estimate", "difference", "number", "not", "is", "are",
-    "points", "share", "weight", "ratio", "years", "none", "yes", "true", "false", "mean", "seed", "stated", "proposed", "derived", "missing",
+    "points", "share", "weight", "ratio", "years", "none", "yes", "true", "false", "mean", "seed", "stated", "proposed",
+    "derived", "missing",
 )  # fmt: skip
 Spoken = dict[str, Any]
 

@@ -128,8 +128,8 @@ def test_flags_and_failed_fits_are_explained_in_words(tmp_path: Path) -> None:
     assert "no finite estimate exists: the covariates separate responders from the others; covariate dropped: bmi" in told
     assert table_rows(said, "responders.responders1")[-1][3:6] == ["\u2013"] * 3
     assert table_rows(said, "flags.proposals") == [
-        ["Significance level (plan as registered)", "0.05", "The usual level."],
-        ["Responder (plan as registered)", "improvement of at least 10 points", "\u2013"],
+        ["Significance level (plan as registered)", "0.05", "The usual level.", "x, 2026-11-23"],
+        ["Responder (plan as registered)", "improvement of at least 10 points", "\u2013", "\u2013"],
     ]
 
 
