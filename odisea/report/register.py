@@ -97,7 +97,7 @@ def _register_row(case: Case, parameter: Parameter, sources: list[str]) -> Row:
             value,
             say("register.range_value", low=short(low), high=short(high)),
             _unit(parameter.unit),
-            Listing(cited) if cited else say("register.no_source"),
+            Listing(cited, "commas") if cited else say("register.no_source"),
             Plain(parameter.grade),
             fixed(achieved, 3) if achieved.known else DASH,
         ),
