@@ -188,5 +188,5 @@ def test_a_blind_analysis_writes_flow_and_baseline_only(rehearsal: Rehearsal, tm
     flow, baseline = read_json(tmp_path / "flow.json"), read_json(tmp_path / "baseline.json")
     assert flow["blind"]
     assert flow["randomised"] == 200
-    assert flow["arms"] == []
+    assert [(arm["arm"], arm["allocated"]) for arm in flow["arms"]] == [(None, 200)]
     assert all(len(row["cells"]) == 1 for row in baseline["rows"]), "a blind table has a column for all and none by arm"
