@@ -125,6 +125,17 @@ def test_every_check_is_something_that_calibration_shows() -> None:
     assert {*CHECKS, *TARGETS} - {*LOSS_PARTS} <= set(achieved(tally, analysis_rows()[1]))
 
 
+def test_every_parameter_stands_in_the_explanation_with_its_grade() -> None:
+    """The page gives a grade in brackets after a parameter or after the last of several that share it."""
+    page = (ROOT / "docs" / "explanation" / "data_generating_mechanism.md").read_text(encoding="utf-8")
+    for name, parameter in PARAMETERS.items():
+        if re.fullmatch(r"item_offset_0[2-9]", name):
+            continue  # "item_offset_01 to item_offset_10"
+        mentions = re.findall(rf"`{name}`(?:(?:,| to|, and| and)? `[a-z0-9_]+`)*(?: \(([ABCD])\b)?", page)
+        assert mentions, name
+        assert set(mentions) - {""} == {parameter.grade}, (name, mentions)
+
+
 # ---------------------------------------------------------------- the scenarios of the plan
 
 
