@@ -6,7 +6,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from odisea.errors import OdiseaError
-from odisea.protocol.load import load_protocol, load_yaml
+from odisea.protocol.load import load_located_protocol, load_yaml
 from odisea.simulate.assumptions import Scenarios
 
 NOWHERE = "name-an-export-folder-with---config-data=FOLDER"
@@ -22,18 +22,24 @@ class Workflow:
         Identifier of the trial.
     scenarios : tuple of str
         Required scenarios; empty where the trial has no scenario file.
+    parts : tuple of str
+        Instruments and dictionaries that the protocol names: a change in one of them changes results.
     assumptions, scenarios_file : str
         Declarations beside the protocol's folder.
     export, allocation : str
         The real export folder and its allocation file; a name that tells what to do where no data were given.
+    data : tuple of str
+        The files of the real export folder: a folder's own time does not show that a file in it changed.
     """
 
     trial: str
     scenarios: tuple[str, ...]
+    parts: tuple[str, ...]
     assumptions: str
     scenarios_file: str
     export: str
     allocation: str
+    data: tuple[str, ...]
 
 
 def read_workflow(protocol: str, data: str, allocation: str) -> Workflow:
@@ -47,15 +53,17 @@ def read_workflow(protocol: str, data: str, allocation: str) -> Workflow:
     folder = Path(protocol).parent.parent / "simulate"
     scenarios_file = folder / "scenarios.yaml"
     try:
-        trial = load_protocol(Path(protocol)).trial
+        located = load_located_protocol(Path(protocol))
         scenarios = load_yaml(scenarios_file, Scenarios).scenarios if scenarios_file.exists() else {}
     except OdiseaError as error:
         raise WorkflowError(*map(str, error.problems)) from None
     return Workflow(
-        trial,
+        located.value.trial,
         tuple(name for name, spec in scenarios.items() if spec.required),
+        tuple(dict.fromkeys(part.name for part in located.parts.values())),
         str(folder / "assumptions.yaml"),
         str(scenarios_file),
         data or NOWHERE,
         allocation or str(Path(data or NOWHERE).parent / "restricted" / "allocation.csv"),
+        tuple(sorted(str(path) for path in Path(data).rglob("*") if path.is_file())) if data else (),
     )

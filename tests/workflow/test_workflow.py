@@ -200,6 +200,31 @@ def test_a_small_journey_and_a_second_one_that_does_nothing(tmp_path: Path, cali
     assert "Nothing to be done" in snakemake(folder, *targets)
     assert changes(folder) == before
 
+    # A file that the protocol names is part of it: every step of it is due again.
+    with (folder / "protocol" / "instruments" / "odi.yaml").open("a", encoding="utf-8") as stream:
+        stream.write("# changed\n")
+    assert {job.rule for job in planned(snakemake(folder, "--dry-run", *targets))} == {"check", "power", "simulate", "analyse"}
+
+
+def test_a_real_trial_is_analysed_again_when_a_file_of_it_changed(tmp_path: Path) -> None:
+    folder = declared(tmp_path, {"textbook": REPLICATES})
+    (folder / "site" / "export").mkdir(parents=True)
+    (folder / "site" / "restricted").mkdir()
+    files = ("export/export_manifest.json", "export/odi.csv", "restricted/allocation.csv")
+    for name in files:
+        (folder / "site" / name).touch()
+    words = ("trial", "--config", "data=site/export")
+    outputs = [folder / output for job in planned(snakemake(folder, "--dry-run", *words)) for output in job.outputs]
+    for output in outputs:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.touch()
+    assert "Nothing to be done" in snakemake(folder, "--dry-run", *words)
+    for name in files:
+        later = outputs[0].stat().st_mtime + 10
+        os.utime(folder / "site" / name, (later, later))
+        assert "analyse_trial" in {job.rule for job in planned(snakemake(folder, "--dry-run", *words))}, name
+        os.utime(folder / "site" / name, (0, 0))
+
 
 @pytest.mark.full
 def test_the_whole_journey_with_few_replicates(tmp_path: Path, study: Study) -> None:

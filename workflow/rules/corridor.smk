@@ -1,6 +1,7 @@
 # From the export folder on: the same rules for a simulated and a real trial (trial.smk changes only where the folders lie).
 rule analyse:
     input:
+        PLAN.parts,
         protocol=config["protocol"],
         export="results/{trial}/rehearsal/export",
         allocation="results/{trial}/rehearsal/restricted/allocation.csv",

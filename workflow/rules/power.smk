@@ -1,5 +1,6 @@
 rule power:
     input:
+        PLAN.parts,
         protocol=config["protocol"],
         assumptions=PLAN.assumptions,
         scenarios=PLAN.scenarios_file,

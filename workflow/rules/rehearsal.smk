@@ -1,6 +1,7 @@
 # One simulated trial, written as a site would deliver it.
 rule simulate:
     input:
+        PLAN.parts,
         protocol=config["protocol"],
         assumptions=PLAN.assumptions,
         scenarios=PLAN.scenarios_file,

@@ -1,6 +1,8 @@
 # The real entrance: the rules of the corridor, fed with the export folder named by `data`.
 use rule analyse as analyse_trial with:
     input:
+        PLAN.parts,
+        PLAN.data,
         protocol=config["protocol"],
         export=PLAN.export,
         allocation=PLAN.allocation,
