@@ -15,7 +15,6 @@ from odisea.analyse.plan import PlannedAnalysis, lower_plan
 from odisea.data.derive import derive
 from odisea.data.export import Export
 from odisea.data.flow import baseline_table, participant_flow
-from odisea.data.manifest import MANIFEST
 from odisea.data.read_export import read_export
 from odisea.protocol.load import load_protocol
 from odisea.protocol.model import Protocol
@@ -54,7 +53,8 @@ def write_analysis(protocol_path: Path, export_folder: Path, allocation: Path | 
         write_json(folder / "flow.json", {**head, **plain(participant_flow(export, protocol))}),
         write_json(folder / "baseline.json", {**head, "arms": list(protocol.arm_ids), "rows": plain(baseline_table(export, protocol))}),
     ]
-    inputs = [protocol_path, export_folder / MANIFEST, *([allocation] if allocation else [])]
+    data = sorted(path for path in export_folder.rglob("*") if path.is_file())
+    inputs = [protocol_path, *data, *([allocation] if allocation else [])]
     details = {"trial": protocol.trial, "origin": export.origin, "changed_files": list(export.changed_files)}
     write_json(folder / "manifest.json", manifest(command, inputs, outputs, details))
     return f"{protocol.trial}: {len(estimates)} estimates of {len(export.participants)} randomised participants -> {folder}"

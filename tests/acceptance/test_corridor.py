@@ -4,6 +4,7 @@ import csv
 import json
 import random
 import shutil
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -109,6 +110,15 @@ def test_only_the_restricted_folder_knows_the_arms(rehearsal: Rehearsal, study: 
         with path.open(encoding="utf-8", newline="") as stream:
             assert not any(arms & set(row) for row in csv.reader(stream)), path.name
     assert rehearsal.allocation.stat().st_mode & 0o077 == 0
+
+
+def test_the_manifest_holds_the_hash_of_every_file_analysed(rehearsal: Rehearsal, estimates: list[dict[str, Any]]) -> None:
+    assert estimates
+    inputs = read_json(rehearsal.folder / "analysis" / "manifest.json")["inputs"]
+    analysed = [PROTOCOL, rehearsal.allocation, *rehearsal.export.iterdir()]
+    assert "odi.csv" in {path.name for path in analysed}
+    hashes = {path.name: sha256(path.read_bytes()).hexdigest() for path in analysed}
+    assert {Path(name).name: digest for name, digest in inputs.items()} == hashes
 
 
 # ---------------------------------------------------------------- what may not change a number
