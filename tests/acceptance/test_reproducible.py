@@ -164,21 +164,20 @@ def test_a_damaged_batch_is_computed_again(share: float, reference: pd.DataFrame
 
 
 def test_no_single_damaged_byte_passes(tmp_path: Path) -> None:
-    """Whatever bit of a batch file flips, in its numbers or in what surrounds them: it is refused, or its numbers are unharmed."""
+    """Wherever a bit of a batch file flips, in its numbers or in what surrounds them: it is refused, or its numbers are unharmed."""
     results = np.arange(60.0).reshape(4, 5, 3)
     batches.write_batch(tmp_path, 0, 4, results)
     (path,) = tmp_path.glob("*.npy")
     whole = path.read_bytes()
     refused = 0
     for position in range(len(whole)):
-        for bit in (0, 2, 5, 7):
-            content = bytearray(whole)
-            content[position] ^= 1 << bit
-            path.write_bytes(content)
-            found = batches.read_batch(tmp_path, 0, 4)
-            refused += found is None
-            assert found is None or np.array_equal(found, results), f"byte {position}, bit {bit}"
-    assert refused >= results.nbytes * 4
+        content = bytearray(whole)
+        content[position] ^= 1 << position % 8
+        path.write_bytes(content)
+        found = batches.read_batch(tmp_path, 0, 4)
+        refused += found is None
+        assert found is None or np.array_equal(found, results), f"byte {position}"
+    assert refused >= results.nbytes
 
 
 def test_more_replicates_use_what_is_there(reference: pd.DataFrame, new_store: Callable[[str], Path]) -> None:
