@@ -26,7 +26,8 @@ Floats = NDArray[np.float64]
 SEED, PEOPLE = 19390060, 1 << 16  # a sixteenth of the cohort that results use; targets are met on it all the same
 OTHER_SEED = 77
 Z = 5.0
-WORLDS = tuple(name for name, spec in scenarios().scenarios.items() if not spec.textbook)
+# The registered calculation itself is no_attrition with fewer participants: the same calibration (tested below).
+WORLDS = tuple(name for name, spec in scenarios().scenarios.items() if not (spec.textbook or spec.participants))
 # What the issue promises, per kind of target.
 PROMISED = {"mean": 0.05, "sd": 0.05, "correlation": 0.005, "loss": 0.005}
 
