@@ -178,10 +178,19 @@ def analyse(
                 "Give --allocation FILE or --blind",
             )
         )
-    from odisea.analyse.write_analysis import write_analysis
-    from odisea.provenance import typed_command
+    from odisea.analyse.results import analysis_results
+    from odisea.data.read_export import read_export
+    from odisea.protocol.load import load_protocol
+    from odisea.provenance import manifest, typed_command, write_json
 
-    say(write_analysis(protocol, export, allocation, output, typed_command()))
+    loaded = load_protocol(protocol)
+    data = read_export(export, loaded, allocation)
+    outputs = [write_json(output / name, content) for name, content in analysis_results(data, loaded).items()]
+    files = sorted(path for path in export.rglob("*") if path.is_file())
+    inputs = [protocol, *files, *([allocation] if allocation else [])]
+    details = {"trial": loaded.trial, "origin": data.origin, "changed_files": list(data.changed_files)}
+    write_json(output / "manifest.json", manifest(typed_command(), inputs, outputs, details))
+    say(f"{loaded.trial}: {len(data.participants)} randomised participants -> {output}")
 
 
 @app.command(

@@ -12,7 +12,7 @@ from odisea.performance.power import Run, Study, prepare
 from odisea.performance.store import batch_ranges
 from odisea.simulate.assumptions import Scenario, Scenarios, resolve
 
-SEED = 20251003
+SEED = 2718281828
 WORKERS = len(os.sched_getaffinity(0))
 
 

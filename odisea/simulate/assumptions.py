@@ -154,6 +154,15 @@ class ScenarioSpec(Frozen):
     set: dict[str, float] = Field(default_factory=dict)
     follows_the_model: tuple[Literal["odi_sd_baseline"], ...] = ()
 
+    @model_validator(mode="after")
+    def _set_or_free(self) -> Self:
+        both = sorted(set(self.set) & set(self.follows_the_model))
+        if both:
+            raise ValueError(
+                f"{', '.join(both)} is set and also follows the model; one of the two is needed. Delete it in set or in follows_the_model"
+            )
+        return self
+
 
 class MonteCarlo(Frozen):
     """Seed and number of replicates where the command line gives none."""
