@@ -74,7 +74,7 @@ def check(protocol: ProtocolPath, output: Output) -> None:
     trial = located.value.trial
     record = as_json(trial, findings(located))
     target = write_json(output / "findings.json", record)
-    write_json(output / "manifest.json", manifest(typed_command(), [protocol], [target], {"trial": trial}))
+    write_json(output / "manifest.json", manifest(typed_command(), located.files, [target], {"trial": trial}))
     counts = ", ".join(f"{count} {severity}" for severity, count in record["summary"].items())
     say(f"{trial}: {counts or 'no findings'} -> {target}")
 
@@ -180,14 +180,15 @@ def analyse(
         )
     from odisea.analyse.results import analysis_results
     from odisea.data.read_export import read_export
-    from odisea.protocol.load import load_protocol
+    from odisea.protocol.load import load_located_protocol
     from odisea.provenance import manifest, typed_command, write_json
 
-    loaded = load_protocol(protocol)
+    located = load_located_protocol(protocol)
+    loaded = located.value
     data = read_export(export, loaded, allocation)
     outputs = [write_json(output / name, content) for name, content in analysis_results(data, loaded).items()]
     files = sorted(path for path in export.rglob("*") if path.is_file())
-    inputs = [protocol, *files, *([allocation] if allocation else [])]
+    inputs = [*located.files, *files, *([allocation] if allocation else [])]
     details = {"trial": loaded.trial, "origin": data.origin, "changed_files": list(data.changed_files)}
     write_json(output / "manifest.json", manifest(typed_command(), inputs, outputs, details))
     say(f"{loaded.trial}: {len(data.participants)} randomised participants -> {output}")
@@ -252,18 +253,19 @@ def read_study(protocol: Path, assumptions: Path | None, scenarios: Path | None)
         A file is missing, cannot be read, or is of another trial.
     """
     from odisea.performance.power import Study
-    from odisea.protocol.load import load_protocol, load_yaml
+    from odisea.protocol.load import load_located_protocol, load_yaml
     from odisea.simulate.assumptions import Assumptions, Scenarios, check_same_trial
 
     folder = Path(os.path.relpath(protocol.resolve().parent.parent / "simulate"))
     assumptions_path = assumptions or folder / "assumptions.yaml"
     scenarios_path = scenarios or folder / "scenarios.yaml"
-    loaded = load_protocol(protocol)
+    located = load_located_protocol(protocol)
+    loaded = located.value
     assumed = load_yaml(assumptions_path, Assumptions)
     named = load_yaml(scenarios_path, Scenarios)
     check_same_trial(assumed.trial, loaded.trial, str(assumptions_path))
     check_same_trial(named.trial, loaded.trial, str(scenarios_path))
-    return Study(loaded, protocol, assumed, assumptions_path, named, scenarios_path)
+    return Study(loaded, located.files, assumed, assumptions_path, named, scenarios_path)
 
 
 def resolved(study: "Study", scenario: str) -> "Scenario":

@@ -42,6 +42,16 @@ def shown(path: Path) -> str:
     return resolved.relative_to(here).as_posix() if resolved.is_relative_to(here) else resolved.name
 
 
+def hashes(paths: Iterable[Path]) -> dict[str, str]:
+    """Return the sha256 of files by their shown names; files of one name are told apart by their folder's."""
+    unique = list(dict.fromkeys(paths))
+    names = [shown(path) for path in unique]
+    distinct = [
+        name if names.count(name) == 1 else f"{path.resolve().parent.name}/{path.name}" for name, path in zip(names, unique, strict=True)
+    ]
+    return {name: file_sha256(path) for name, path in zip(distinct, unique, strict=True)}
+
+
 def timestamp() -> str:
     """Return the time in UTC to the second; SOURCE_DATE_EPOCH, where set, is taken instead of the clock."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
@@ -67,7 +77,7 @@ def manifest(command: str, inputs: Iterable[Path], outputs: Iterable[Path], deta
         "odisea": version("odisea"),
         "command": command,
         "created": timestamp(),
-        "inputs": {shown(path): file_sha256(path) for path in inputs},
+        "inputs": hashes(inputs),
         "outputs": {path.name: file_sha256(path) for path in outputs},
         "code": source_hash(),
         "environment": environment,

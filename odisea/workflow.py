@@ -60,7 +60,7 @@ def read_workflow(protocol: str, data: str, allocation: str) -> Workflow:
     return Workflow(
         located.value.trial,
         tuple(name for name, spec in scenarios.items() if spec.required),
-        tuple(dict.fromkeys(part.name for part in located.parts.values())),
+        tuple(map(str, located.files[1:])),
         str(folder / "assumptions.yaml"),
         str(scenarios_file),
         data or NOWHERE,

@@ -24,8 +24,8 @@ class FileRecord(Frozen):
 class AnalysisKey(Frozen):
     """Keys the imputation draws; a simulated trial carries its own, a real one takes the plan's analysis seed."""
 
-    seed: int = Field(ge=0)
-    replicate: int = Field(ge=0)
+    seed: int = Field(ge=0, lt=2**63)
+    replicate: int = Field(ge=0, lt=2**63)
 
 
 class ExportManifest(Declaration):

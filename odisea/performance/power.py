@@ -36,7 +36,7 @@ class Study:
     """A protocol with the assumptions and scenarios that it is simulated under."""
 
     protocol: Protocol
-    protocol_path: Path
+    protocol_files: tuple[Path, ...]  # the protocol first, then the files that it names
     assumptions: Assumptions
     assumptions_path: Path
     scenarios: Scenarios
@@ -45,7 +45,7 @@ class Study:
     @property
     def inputs(self) -> tuple[Path, ...]:
         """The files that determine the results."""
-        return (self.protocol_path, self.assumptions_path, self.scenarios_path)
+        return (*self.protocol_files, self.assumptions_path, self.scenarios_path)
 
 
 @dataclass(frozen=True)

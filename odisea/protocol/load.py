@@ -42,6 +42,12 @@ class Located(Generic[M]):
     document: Document
     parts: Mapping[str, Document] = field(default_factory=dict)
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The file itself, then the files that it names, each once."""
+        names = dict.fromkeys([self.document.name, *(part.name for part in self.parts.values())])
+        return tuple(Path(name) for name in names)
+
     def where(self, pointer: str) -> str:
         """Return `file:line:column` of a JSON pointer; of the nearest written parent where it is absent."""
         document, rest = self.origin(pointer)

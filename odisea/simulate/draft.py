@@ -45,6 +45,7 @@ def draft_mechanism(scenario: Scenario, protocol: Protocol) -> Mechanism:
         A fact that the simulator needs is a gap, or the correlations cannot be.
     """
     values = scenario.values
+    _refuse_unequal_arms(protocol)
     return Mechanism(
         textbook=int(scenario.textbook),
         population=population(values, protocol, scenario.id),
@@ -237,6 +238,20 @@ def textbook(values: Mapping[str, float]) -> TextbookModel:
         effect=values["effect"],
         loss=values["loss_total"],
     )
+
+
+def _refuse_unequal_arms(protocol: Protocol) -> None:
+    """Refuse what calibration would get wrong: it gives the arm with and the arm without the programme equal weight."""
+    ratio = protocol.randomisation.ratio.require("randomisation.ratio")
+    if len(ratio) != 2 or ratio[0] != ratio[1]:
+        raise ProtocolError(
+            Problem(
+                "randomisation.ratio",
+                f"the ratio is {list(ratio)}",
+                "simulated so far are two arms of equal size",
+                "The analysis of real data takes any ratio and number of arms",
+            )
+        )
 
 
 def allocation(scenario: Scenario, protocol: Protocol) -> AllocationModel:

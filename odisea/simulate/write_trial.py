@@ -9,7 +9,7 @@ from odisea.data.tables import render_csv
 from odisea.data.write_export import write_export
 from odisea.errors import Problem, ProtocolError
 from odisea.protocol.model import Protocol
-from odisea.provenance import file_sha256, shown, write_text
+from odisea.provenance import hashes, write_text
 from odisea.simulate.assumptions import Scenario
 from odisea.simulate.export import export_tables, simulate_cohort, truth_table
 from odisea.simulate.mechanism import Mechanism
@@ -57,7 +57,7 @@ def write_trial(
         "simulated",
         analysis_key=key,
         made_by=f"odisea {version('odisea')}",
-        inputs={shown(path): file_sha256(path) for path in inputs},
+        inputs=hashes(inputs),
     )
     write_export(folder / "export", export_tables(*key, mechanism, cohort, protocol), protocol.dictionary, manifest)
     write_text(folder / TRUTH, render_csv(truth_table(cohort)).decode()).chmod(OWNER_ONLY)

@@ -14,6 +14,7 @@ import pytest
 
 from odisea.data.read_export import read_export
 from odisea.performance.power import Study
+from odisea.protocol.load import load_located_protocol
 from tests.commands import run_odisea, succeed
 from tests.conftest import ROOT
 
@@ -115,10 +116,9 @@ def test_only_the_restricted_folder_knows_the_arms(rehearsal: Rehearsal, study: 
 def test_the_manifest_holds_the_hash_of_every_file_analysed(rehearsal: Rehearsal, estimates: list[dict[str, Any]]) -> None:
     assert estimates
     inputs = read_json(rehearsal.folder / "analysis" / "manifest.json")["inputs"]
-    analysed = [PROTOCOL, rehearsal.allocation, *rehearsal.export.iterdir()]
-    assert "odi.csv" in {path.name for path in analysed}
-    hashes = {path.name: sha256(path.read_bytes()).hexdigest() for path in analysed}
-    assert {Path(name).name: digest for name, digest in inputs.items()} == hashes
+    analysed = [*load_located_protocol(PROTOCOL).files, rehearsal.allocation, *rehearsal.export.iterdir()]
+    assert {"odi.csv", "odi.yaml", "core.yaml"} <= {path.name for path in analysed}
+    assert sorted(inputs.values()) == sorted(sha256(path.read_bytes()).hexdigest() for path in analysed)
 
 
 # ---------------------------------------------------------------- what may not change a number

@@ -213,7 +213,7 @@ def test_whatever_determines_a_replicate_is_in_the_digest(study: Study, store: P
     fewer = study.protocol.analysis.model_copy(update={"plans": {"as_recommended": plan}})
     one_plan = type(study)(
         study.protocol.model_copy(update={"analysis": fewer}),
-        study.protocol_path,
+        study.protocol_files,
         study.assumptions,
         study.assumptions_path,
         study.scenarios,

@@ -8,6 +8,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy import integrate, special
 
+from odisea.errors import ProtocolError
+from odisea.protocol.fact import Fact
+from odisea.simulate.draft import draft_mechanism
 from odisea.simulate.mechanism import ACTIVITY, AGE, COMORBIDITY, HEIGHT, RECORDED, SEX, VAS_BASELINE, WEIGHT, PopulationModel
 from odisea.simulate.population import (
     N_MIXED,
@@ -276,3 +279,9 @@ def test_selection_on_pain_raises_disability_as_the_bivariate_normal_says() -> N
     assert within(cohort.traits[4].mean(), from_pain + from_age, 1.0 / np.sqrt(n))
     check, _ = integrate.quad(lambda x: x * phi(x), t, 12.0)
     assert check / special.ndtr(-t) == pytest.approx(phi(t) / special.ndtr(-t), rel=1e-9)
+
+
+def test_arms_of_unequal_size_are_refused() -> None:
+    randomisation = protocol().randomisation.model_copy(update={"ratio": Fact[tuple[int, ...]].model_validate((2, 1))})
+    with pytest.raises(ProtocolError, match=r"the ratio is \[2, 1\]; simulated so far are two arms of equal size"):
+        draft_mechanism(scenario("registered"), protocol().model_copy(update={"randomisation": randomisation}))
