@@ -153,8 +153,3 @@ def chi_square(seed: int, replicate: int, purpose: int, unit: int, df: float) ->
         if v > 0.0 and logarithm(u) < 0.5 * z * z + d - d * v + d * logarithm(v):
             return float(2.0 * d * v)
     return df
-
-
-def seed_is_valid(seed: int) -> bool:
-    """Return whether a seed fits the 63 bits of the key that a signed integer can hold."""
-    return 0 <= seed < 2**63

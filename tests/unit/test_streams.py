@@ -27,7 +27,6 @@ from odisea.streams import (
     fill_uniform,
     normal4,
     philox,
-    seed_is_valid,
     uniform4,
 )
 from tests.twins.philox import normals_at, philox4x32, uniforms_at
@@ -145,11 +144,6 @@ def test_no_two_addresses_share_a_block() -> None:
 def test_purposes_are_never_the_same_number() -> None:
     assert len({int(purpose) for purpose in Purpose}) == len(Purpose.__members__)
     assert all(0 < purpose < 2**32 for purpose in Purpose)
-
-
-@pytest.mark.parametrize(("seed", "valid"), [(-1, False), (0, True), (2**63 - 1, True), (2**63, False)])
-def test_a_seed_has_63_bits(seed: int, valid: bool) -> None:
-    assert seed_is_valid(seed) is valid
 
 
 # ---------------------------------------------------------------- filling equals the scalar functions, bit by bit
