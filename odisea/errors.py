@@ -7,6 +7,8 @@ them, one line each, and exits with 1.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+LONGEST_PART = 1_000
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -22,18 +24,27 @@ class Problem:
         What may stand there; empty when the remedy says it all.
     remedy : str
         What to do.
+    rule : str
+        Identifier of the rule that is broken, such as SYN-01; never printed.
     """
 
     where: str
     found: str
     allowed: str = ""
     remedy: str = ""
+    rule: str = ""
 
     def __str__(self) -> str:
-        """Return the fault as one line."""
-        parts = [part for part in (self.found, self.allowed) if part]
-        line = f"{self.where}: {'; '.join(parts)}"
-        return f"{line}. {self.remedy}" if self.remedy else line
+        """Return the fault as one line; what a file or its name puts into it can neither break the line nor drown it."""
+        where, found, allowed, remedy = map(_visible, (self.where, self.found, self.allowed, self.remedy))
+        line = f"{where}: {'; '.join(part for part in (found, allowed) if part)}"
+        return f"{line}. {remedy}" if remedy else line
+
+
+def _visible(text: str) -> str:
+    """Return a text with line ends and hidden characters written as escapes, and cut where it is very long."""
+    text = text if len(text) <= LONGEST_PART else f"{text[:LONGEST_PART]}..."
+    return text if text.isprintable() else "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
 class OdiseaError(Exception):

@@ -7,7 +7,8 @@ from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 
 from odisea.closed_form.arguments import Floats, check_solvable, finite, positive
-from odisea.closed_form.power import UNADJUSTED, Adjustment, ancova_power, realised_power
+from odisea.closed_form.normal import check_advantage
+from odisea.closed_form.power import UNADJUSTED, Adjustment, ancova_power, one_sample_t_power, realised_power
 
 LARGEST = 1e7  # participants per arm, or standard deviations
 
@@ -86,14 +87,13 @@ def fractional_n_per_arm(
     """
     check_solvable(power, alpha)
     positive("ratio", ratio)
-    if difference == 0 or (sides == 1 and difference < 0):
-        raise ValueError(f"no number of participants gives power for a difference of {difference!r}; a true advantage is needed")
+    check_advantage(difference, sides)
 
     def excess(n: float) -> float:
         return float(ancova_power(difference, sd, n, alpha, adjustment, n_reference=ratio * n, sides=sides)) - power
 
     smallest = max((3.0 + adjustment.n_covariates) / (1.0 + ratio), 1.0, 1.0 / ratio)
-    return _root(excess, smallest, LARGEST)
+    return increasing_root(excess, smallest, LARGEST)
 
 
 def n_per_arm(
@@ -118,6 +118,21 @@ def n_per_arm(
         n += 1
 
 
+def one_sample_n(difference: float, sd: float, power: float, alpha: float, *, sides: int = 2) -> float:
+    """Return the real number of values at which the one-sample (or paired) t test has exactly the given power.
+
+    Parameters and errors as in `fractional_n_per_arm`; for pairs, `difference` and `sd` are those of the differences within pairs.
+
+    Examples
+    --------
+    >>> round(one_sample_n(5, 15, 0.8, 0.05), 2)
+    72.58
+    """
+    check_solvable(power, alpha)
+    check_advantage(difference, sides)
+    return increasing_root(lambda n: float(one_sample_t_power(difference, sd, n, alpha, sides=sides)) - power, 2.0, LARGEST)
+
+
 def borm_design_factor(correlation: ArrayLike) -> Floats:
     """Return 1 - correlation^2: the ANCOVA's number of participants over the t test's (Borm, Fransen and Lemmens 2007)."""
     rho = finite("correlation", correlation)
@@ -133,10 +148,10 @@ def _effect_size(n_arm: float, power: float, alpha: float, adjustment: Adjustmen
     def excess(d: float) -> float:
         return float(ancova_power(d, 1.0, n_arm, alpha, adjustment, n_reference=n_reference, sides=sides)) - power
 
-    return _root(excess, 0.0, LARGEST)
+    return increasing_root(excess, 0.0, LARGEST)
 
 
-def _root(excess: Callable[[float], float], low: float, limit: float) -> float:
+def increasing_root(excess: Callable[[float], float], low: float, limit: float) -> float:
     """Return where an increasing function from `low` on becomes zero (`low` where it is never negative)."""
     if excess(low) >= 0:
         return low

@@ -9,8 +9,9 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import yaml
 
@@ -22,8 +23,11 @@ DEEPEST = 20
 MOST_NODES = 20_000
 LONGEST_SCALAR = 32_000
 MOST_PROBLEMS = 100
+MOST_HIDDEN = 20
 LONGEST_KEY = 200
+LONGEST_WAY = 1_000
 LONGEST_SHOWN = 60
+LONGEST_REASON = 200
 WRAPS = ("proposed", "derived")
 
 HIDDEN = "\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060\u2066-\u2069\ufeff\ufffe\uffff"
@@ -102,14 +106,27 @@ def read_document(path: Path) -> Document:
     ProtocolError
         It does not exist, is no regular file, is too large, or is not the plain YAML described above.
     """
+    try:
+        content = _read_bytes(path)
+    except OSError as error:
+        found = f"the file cannot be read ({error.strerror})"
+        raise ProtocolError(Problem(str(path), found, "a YAML file is needed", "Check the path", "SYN-15")) from error
+    if len(content) > LARGEST_FILE:
+        raise ProtocolError(_too_large(str(path), "the file is"))
+    return compose(_decode(content, str(path)), str(path))
+
+
+def _read_bytes(path: Path) -> bytes:
+    """Return the start of a regular file: one byte more than may be there."""
     if not path.is_file():
         found = "this is not a regular file" if path.exists() else "the file does not exist"
-        raise ProtocolError(Problem(str(path), found, "a YAML file is needed", "Check the path"))
-    if path.stat().st_size > LARGEST_FILE:
-        raise ProtocolError(
-            Problem(str(path), "the file is larger than 1 MiB", "declarations are small", "Check that this is the right file")
-        )
-    return compose(_decode(path.read_bytes(), str(path)), str(path))
+        raise ProtocolError(Problem(str(path), found, "a YAML file is needed", "Check the path", "SYN-15"))
+    with path.open("rb") as file:
+        return file.read(LARGEST_FILE + 1)
+
+
+def _too_large(name: str, what: str) -> Problem:
+    return Problem(name, f"{what} larger than 1 MiB", "declarations are small", "Check that this is the right file", "SYN-03")
 
 
 def compose(text: str, name: str) -> Document:
@@ -128,13 +145,17 @@ def compose(text: str, name: str) -> Document:
         With every problem found.
     """
     if len(text) > LARGEST_FILE:
-        raise ProtocolError(Problem(name, "the text is larger than 1 MiB", "declarations are small", "Check that this is the right file"))
+        raise ProtocolError(_too_large(name, "the text is"))
     _refuse_hidden_characters(text, name)
     composer = _Composer(name)
     data = composer.read(text)
     if not composer.problems and not isinstance(data, dict):
         composer.refuse(
-            Place(1, 1), "the file holds no fields", "its first block is odisea: {kind: ..., schema: ...}", "Write name: value lines"
+            Place(1, 1),
+            "the file holds no fields",
+            "its first block is odisea: {kind: ..., schema: ...}",
+            "Write name: value lines",
+            "SYN-11",
         )
     if composer.problems:
         raise ProtocolError(composer.problems)
@@ -148,7 +169,8 @@ def _decode(content: bytes, name: str) -> str:
     except UnicodeDecodeError as error:
         before = content[: error.start].decode("utf-8")
         found = f"byte 0x{content[error.start]:02x} is not UTF-8"
-        raise ProtocolError(Problem(at(name, _place_after(before)), found, "files are UTF-8", "Save the file as UTF-8")) from error
+        problem = Problem(at(name, _place_after(before)), found, "files are UTF-8", "Save the file as UTF-8", "SYN-09")
+        raise ProtocolError(problem) from error
 
 
 def _place_after(text: str) -> Place:
@@ -162,11 +184,12 @@ def _refuse_hidden_characters(text: str, name: str) -> None:
             f"hidden or control character U+{ord(match[0]):04X} ({unicodedata.name(match[0], 'control')})",
             "only visible characters, spaces and line ends are allowed",
             "Delete it",
+            "SYN-09",
         )
-        for match in FORBIDDEN.finditer(text)
+        for match in islice(FORBIDDEN.finditer(text), MOST_HIDDEN)
     ]
     if problems:
-        raise ProtocolError(problems[:20])
+        raise ProtocolError(problems)
 
 
 class _Stop(Exception):  # noqa: N818 - control flow inside this file, never seen outside
@@ -183,9 +206,9 @@ class _Composer:
         self.values: dict[str, Place] = {}
         self.nodes = 0
 
-    def refuse(self, place: Place, found: str, allowed: str, remedy: str) -> None:
+    def refuse(self, place: Place, found: str, allowed: str, remedy: str, rule: str) -> None:
         """Note a problem; stop the reading where there are too many."""
-        self.problems.append(Problem(at(self.name, place), found, allowed, remedy))
+        self.problems.append(Problem(at(self.name, place), found, allowed, remedy, rule))
         if len(self.problems) >= MOST_PROBLEMS:
             raise _Stop
 
@@ -197,12 +220,20 @@ class _Composer:
         except yaml.MarkedYAMLError as error:
             self._refuse_syntax(error)
         except yaml.YAMLError as error:
-            self.refuse(Place(1, 1), f"this is not valid YAML: {' '.join(str(error).split())}", "", "Check the file")
+            self.refuse(Place(1, 1), f"this is not valid YAML: {_clip(str(error), LONGEST_REASON)}", "", "Check the file", "SYN-11")
         except (ValueError, OverflowError) as error:  # PyYAML passes an escape such as \UFFFFFFFF straight to chr()
-            self.refuse(Place(1, 1), f"an escape sequence names no character ({error})", "", "Write the character itself")
+            self._refuse_number(text, error)
         except _Stop:
             pass
         return None
+
+    def _refuse_number(self, text: str, error: Exception) -> None:
+        """Note a number that PyYAML itself cannot read: the version of a directive, or the code of an escape."""
+        if re.match(r"(#.*\n|\s)*%", text):
+            self.refuse(Place(1, 1), "the file starts with a % directive", "directives are not allowed", "Delete the line", "SYN-02")
+        else:
+            found = f"an escape sequence names no character ({_clip(str(error), LONGEST_REASON)})"
+            self.refuse(Place(1, 1), found, "", "Write the character itself", "SYN-11")
 
     def _refuse_syntax(self, error: yaml.MarkedYAMLError) -> None:
         mark = error.problem_mark or error.context_mark
@@ -210,9 +241,10 @@ class _Composer:
         reason = ", ".join(part for part in (error.context, error.problem) if part)
         self.refuse(
             place,
-            f"this is not valid YAML: {reason}",
+            f"this is not valid YAML: {_clip(reason, LONGEST_REASON)}",
             "fields are indented with spaces, as name: value",
             "Check this line and the one above",
+            "SYN-11",
         )
 
     def _only_document(self, events: Iterator[yaml.Event]) -> Any:
@@ -227,15 +259,14 @@ class _Composer:
 
     def _refuse_directives(self, event: yaml.DocumentStartEvent, documents: int) -> None:
         if documents > 1:
-            self.refuse(
-                _place(event), "a second document starts here", "a file holds one document", "Delete the line ---, or split the file"
-            )
+            remedy = "Delete the line ---, or split the file"
+            self.refuse(_place(event), "a second document starts here", "a file holds one document", remedy, "SYN-02")
             raise _Stop
         if event.version or event.tags:
-            self.refuse(_place(event), "the file starts with a % directive", "directives are not allowed", "Delete the line")
+            self.refuse(_place(event), "the file starts with a % directive", "directives are not allowed", "Delete the line", "SYN-02")
 
     def _node(self, events: Iterator[yaml.Event], event: yaml.Event, pointer: str, depth: int) -> Any:
-        self._count(event, depth)
+        self._count(event, depth, pointer)
         self.values[pointer] = _place(event)
         if isinstance(event, yaml.AliasEvent):
             self._refuse_reference(event, f"the alias *{_clip(event.anchor)}")
@@ -255,16 +286,23 @@ class _Composer:
         if anchor:
             self._refuse_reference(event, f"the anchor &{_clip(anchor)}")
         if tag:
-            self.refuse(_place(event), f"the tag {_clip(tag)}", "tags are not allowed", "Delete it; quote a value that must stay a text")
+            remedy = "Delete it; quote a value that must stay a text"
+            self.refuse(_place(event), f"the tag {_clip(tag)}", "tags are not allowed", remedy, "SYN-02")
 
-    def _count(self, event: yaml.Event, depth: int) -> None:
+    def _count(self, event: yaml.Event, depth: int, pointer: str) -> None:
+        """Stop the reading where the file outgrows what may be held: every value is kept with the names on the way to it."""
         self.nodes += 1
         if self.nodes > MOST_NODES:
-            self.refuse(_place(event), f"the file holds more than {MOST_NODES} values", "declarations are small", "Split the file")
-            raise _Stop
+            self._stop(event, f"the file holds more than {MOST_NODES} values", "declarations are small", "Split the file")
         if depth > DEEPEST:
-            self.refuse(_place(event), f"blocks are nested deeper than {DEEPEST} levels", "declarations are flat", "Flatten the file")
-            raise _Stop
+            self._stop(event, f"blocks are nested deeper than {DEEPEST} levels", "declarations are flat", "Flatten the file")
+        if len(pointer) > LONGEST_WAY:
+            found = f"the keys on the way here have more than {LONGEST_WAY} characters together"
+            self._stop(event, found, "names are short", "Shorten them")
+
+    def _stop(self, event: yaml.Event, found: str, allowed: str, remedy: str) -> NoReturn:
+        self.refuse(_place(event), found, allowed, remedy, "SYN-03")
+        raise _Stop
 
     def _refuse_reference(self, event: yaml.Event, found: str) -> None:
         self.refuse(
@@ -272,6 +310,7 @@ class _Composer:
             f"{found} stands here",
             "anchors, aliases and merge keys are not allowed",
             "Write the value out where it is needed",
+            "SYN-02",
         )
 
     def _mapping(self, events: Iterator[yaml.Event], pointer: str, depth: int) -> dict[str, Any]:
@@ -286,6 +325,7 @@ class _Composer:
                     f"the key {_clip(key)} appears twice (first in line {first})",
                     "a key stands once in its block",
                     "Delete one of them",
+                    "SYN-01",
                 )
                 place = child(pointer, f"{key} (again)")
             self.keys[place] = _place(event)
@@ -296,30 +336,30 @@ class _Composer:
     def _key(self, events: Iterator[yaml.Event], event: yaml.Event, pointer: str, depth: int) -> str:
         value = self._node(events, event, child(pointer, "?"), depth + 1)
         if isinstance(event, yaml.ScalarEvent):
-            if not event.style and event.value == "<<":
-                self._refuse_reference(event, "the merge key <<")
-            elif not isinstance(value, str) and not self._already_refused(event):
-                self.refuse(
-                    _place(event),
-                    f"the key {_clip(event.value) or '(empty)'} is no text",
-                    "keys are texts",
-                    f'Write it in quotes: "{_clip(event.value)}"',
-                )
-            elif "\n" in event.value or len(event.value) > LONGEST_KEY:
-                self.refuse(
-                    _place(event), "a key of several lines or of great length", f"keys have up to {LONGEST_KEY} characters", "Shorten it"
-                )
-            return event.value
+            return self._scalar_key(event, value)
         if not isinstance(event, yaml.AliasEvent):
-            self.refuse(_place(event), "a block stands as a key", "keys are texts", "Give the field a name")
+            self.refuse(_place(event), "a block stands as a key", "keys are texts", "Give the field a name", "SYN-05")
         return "?"
+
+    def _scalar_key(self, event: yaml.ScalarEvent, value: object) -> str:
+        """Return the key; a long one shortened, because every pointer below it repeats it."""
+        shown = _clip(event.value)
+        if not event.style and event.value == "<<":
+            self._refuse_reference(event, "the merge key <<")
+        elif not isinstance(value, str) and not self._already_refused(event):
+            found = f"the key {shown or '(empty)'} is no text"
+            self.refuse(_place(event), found, "keys are texts", f'Write it in quotes: "{shown}"', "SYN-05")
+        elif "\n" in event.value or len(event.value) > LONGEST_KEY:
+            allowed = f"keys have up to {LONGEST_KEY} characters"
+            self.refuse(_place(event), "a key of several lines or of great length", allowed, "Shorten it", "SYN-03")
+        return event.value if len(event.value) <= LONGEST_KEY else f"{shown} (line {_place(event).line})"
 
     def _already_refused(self, event: yaml.Event) -> bool:
         return bool(self.problems) and self.problems[-1].where == at(self.name, _place(event))
 
     def _scalar(self, event: yaml.ScalarEvent) -> Any:
         if len(event.value) > LONGEST_SCALAR:
-            self.refuse(_place(event), f"a text longer than {LONGEST_SCALAR} characters", "texts are short", "Shorten it")
+            self.refuse(_place(event), f"a text longer than {LONGEST_SCALAR} characters", "texts are short", "Shorten it", "SYN-03")
             return ""
         hidden = FORBIDDEN.search(event.value)
         if hidden:
@@ -328,6 +368,7 @@ class _Composer:
                 f"the text holds the hidden character U+{ord(hidden[0]):04X}",
                 "only visible characters are allowed",
                 "Delete it",
+                "SYN-09",
             )
             return ""
         if event.style:
@@ -344,10 +385,9 @@ def _place(event: yaml.Event) -> Place:
     return Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
 
 
-def _clip(text: str | None) -> str:
-    text = text or ""
-    text = " ".join(text.split())
-    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
+def _clip(text: str | None, longest: int = LONGEST_SHOWN) -> str:
+    text = " ".join((text or "").split())
+    return text if len(text) <= longest else f"{text[:longest]}..."
 
 
 def _until(events: Iterator[yaml.Event], end: type[yaml.Event]) -> Iterator[yaml.Event]:

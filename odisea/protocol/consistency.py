@@ -4,11 +4,13 @@ Every function gives the faults of one part, each at its JSON pointer. What is m
 finding (`odisea.protocol.rules`).
 """
 
+import re
+import warnings
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
 from odisea.protocol.compose import child
-from odisea.protocol.dictionary import DictionaryFile, FilePart
+from odisea.protocol.dictionary import NAME_PATTERN, DictionaryFile, FilePart
 from odisea.protocol.fact import Fact
 from odisea.protocol.fault import Fault, repeated, unknown, unknown_entries
 from odisea.protocol.instrument import Instrument
@@ -18,6 +20,11 @@ from odisea.protocol.plan_consistency import analysis_faults
 
 def protocol_faults(protocol: Protocol) -> Iterator[Fault]:
     """Give every inconsistency of a protocol with its instruments and dictionary."""
+    misnamed = list(_identifier_faults(protocol))
+    yield from misnamed or _reference_faults(protocol)
+
+
+def _reference_faults(protocol: Protocol) -> Iterator[Fault]:
     yield from _design_faults(protocol)
     for name, outcome in protocol.outcomes.items():
         yield from _outcome_faults(protocol, child("/outcomes", name), outcome)
@@ -26,6 +33,21 @@ def protocol_faults(protocol: Protocol) -> Iterator[Fault]:
     yield from _purpose_faults(protocol)
     yield from _size_faults(protocol)
     yield from analysis_faults(protocol)
+
+
+def _identifier_faults(protocol: Protocol) -> Iterator[Fault]:
+    """Give the keys that cannot be identifiers: OUTCOME@VISIT and pointers would be read wrongly with such a name inside."""
+    for pointer, names in (
+        ("/outcomes", protocol.outcomes),
+        ("/instruments", protocol.instruments),
+        ("/interventions", protocol.interventions),
+        ("/analysis/coding", protocol.analysis.coding_facts),
+        ("/analysis/plans", protocol.analysis.plans),
+    ):
+        for name in names:
+            if not re.fullmatch(NAME_PATTERN, name):
+                allowed = "identifiers are small letters, digits and _, a letter first"
+                yield Fault(child(pointer, name), f"{name!r} cannot be an identifier", allowed, "Rename it", "SYN-13")
 
 
 def dictionary_faults(parts: Mapping[str, DictionaryFile]) -> Iterator[Fault]:
@@ -72,8 +94,22 @@ def _part_faults(place: str, name: str, old: FilePart | None, new: FilePart) -> 
 def _column_name_faults(place: str, new: FilePart, merged: FilePart) -> Iterator[Fault]:
     yield from unknown_entries(f"{place}/key", "column of this file", new.key, merged.columns)
     for name, column in new.columns.items():
-        pointer = f"{child(f'{place}/columns', name)}/missing_reason_column"
-        yield from unknown(pointer, "column of this file", column.missing_reason_column, merged.columns)
+        pointer = child(f"{place}/columns", name)
+        yield from unknown(f"{pointer}/missing_reason_column", "column of this file", column.missing_reason_column, merged.columns)
+        reason = _why_no_pattern(column.pattern or "")
+        if reason:
+            yield Fault(f"{pointer}/pattern", f"the pattern is no regular expression ({reason})", "", "Mend or delete it", "SYN-13")
+
+
+def _why_no_pattern(pattern: str) -> str:
+    """Return why a text cannot serve as a regular expression; empty if it can."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a pattern that Python means to read otherwise one day is none to rely on
+        try:
+            re.compile(pattern)
+        except (re.error, OverflowError, RecursionError, Warning) as error:
+            return str(error)
+    return ""
 
 
 def _design_faults(protocol: Protocol) -> Iterator[Fault]:
@@ -169,7 +205,8 @@ def _size_faults(protocol: Protocol) -> Iterator[Fault]:
         ("/sample_size/attrition", protocol.sample_size.attrition),
     ):
         if fact.value is not None and not 0 < fact.value < 1:
-            yield Fault(pointer, f"{fact.value:g} is no proportion", "a number between 0 and 1 is needed", "Write 0.4 for 40 %")
+            found = f"{fact.value:g} is no proportion"
+            yield Fault(pointer, found, "a number between 0 and 1 is needed", "Write 0.4 for 40 %", "SYN-13")
 
 
 def _one_per_arm(protocol: Protocol, pointer: str, fact: Fact[tuple[int, ...]]) -> Iterator[Fault]:

@@ -3,25 +3,28 @@
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
 from odisea.errors import Problem, ProtocolError
-from odisea.protocol.compose import Document, child, compose, read_document
+from odisea.protocol.compose import LARGEST_FILE, MOST_PROBLEMS, Document, child, compose, read_document
 from odisea.protocol.consistency import dictionary_faults, protocol_faults
 from odisea.protocol.dictionary import Dictionary, DictionaryFile, merge
 from odisea.protocol.fault import Fault
 from odisea.protocol.instrument import Instrument
 from odisea.protocol.model import Outcome, Protocol
-from odisea.protocol.validate import refuse_other_kind, validate
+from odisea.protocol.validate import described, refuse_other_kind, validate
 
 __all__ = ["Located", "load_located", "load_located_protocol", "load_protocol", "load_yaml", "parse_yaml"]
 
 M = TypeVar("M", bound=BaseModel)
 F = TypeVar("F", bound=BaseModel)
 NOT_IN_THE_FILE = ("dictionary", "source")
+NAMED_FILES = ("/instruments", "/export/dictionaries")
+MOST_FILES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +123,13 @@ def load_located_protocol(path: Path) -> Located[Protocol]:
     """Read a protocol as `load_protocol` does, with the place of each value."""
     document = read_document(path)
     refuse_other_kind(document, Protocol)
+    _refuse_too_many_files(document)
     problems = [_not_a_field(document, name) for name in NOT_IN_THE_FILE if name in document.data]
     instruments, faulty = _load_named(document, "/instruments", Instrument, problems)
     dictionaries, _ = _load_named(document, "/export/dictionaries", DictionaryFile, problems)
     protocol = _validated(document, path, instruments, faulty, problems)
     if protocol is None or problems:
-        raise ProtocolError(problems)
+        raise ProtocolError(problems[:MOST_PROBLEMS])
     parts = _parts(instruments, dictionaries)
     _raise_faults(Located(protocol, document, parts), dictionary_faults({pointer: part.value for pointer, part in dictionaries.items()}))
     located = Located(_completed(protocol, dictionaries), document, parts)
@@ -137,11 +141,12 @@ def _validated(
     document: Document, path: Path, instruments: Mapping[str, Located[Instrument]], faulty: set[str], problems: list[Problem]
 ) -> Protocol | None:
     """Return the protocol with its instruments and an empty dictionary; note its problems otherwise."""
-    loaded = {pointer.rpartition("/")[2]: part.value for pointer, part in instruments.items()}
     own = {name: value for name, value in document.data.items() if name not in (*NOT_IN_THE_FILE, "instruments")}
     given = document.data.get("instruments", {})
     if isinstance(given, dict):
-        given = {name: loaded.get(name, value) for name, value in given.items() if child("/instruments", name) not in faulty}
+        loaded = {pointer: part.value for pointer, part in instruments.items()}
+        pointers = {name: child("/instruments", name) for name in given}
+        given = {name: loaded.get(pointers[name], value) for name, value in given.items() if pointers[name] not in faulty}
     try:
         empty = Dictionary(missing_reasons={}, files={})
         return validate(document, Protocol, {**own, "instruments": given, "dictionary": empty, "source": path})
@@ -155,8 +160,6 @@ def _load_named(document: Document, pointer: str, model: type[F], problems: list
     loaded: dict[str, Located[F]] = {}
     faulty: set[str] = set()
     for place, name in _entries(document.data, pointer):
-        if not isinstance(name, str):
-            continue
         try:
             loaded[place] = load_located(_beside(document, place, name), model)
         except ProtocolError as error:
@@ -175,20 +178,47 @@ def _entries(data: Any, pointer: str) -> Iterator[tuple[str, Any]]:
         yield from ((child(pointer, place), value) for place, value in enumerate(data))
 
 
-def _beside(document: Document, place: str, name: str) -> Path:
+def _refuse_too_many_files(document: Document) -> None:
+    """Raise if the files that a protocol names are too many, or together too large, to be declarations."""
+    for pointer in NAMED_FILES:
+        names = [name for _, name in islice(_entries(document.data, pointer), MOST_FILES + 1)]
+        sizes = [_size(Path(document.name).parent / name) for name in names if isinstance(name, str)]
+        found = "the files named here are together larger than 1 MiB" if sum(sizes) > LARGEST_FILE else ""
+        if len(names) > MOST_FILES:
+            found = f"more than {MOST_FILES} files are named here"
+        if found:
+            raise ProtocolError(Problem(document.where(pointer), found, "declarations are small", "Join or delete some of them", "SYN-03"))
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if _is_file(path) else 0
+
+
+def _beside(document: Document, place: str, name: object) -> Path:
     """Return the path of a file named in a document."""
+    where, allowed = document.where(place), "files are named from this file's folder"
+    if not isinstance(name, str):
+        found = f"{place.lstrip('/').replace('/', '.')} is {described(name)}"
+        raise ProtocolError(
+            Problem(where, found, "the name of a YAML file is needed", "Write it here", "SYN-10" if name is None else "SYN-13")
+        )
     path = Path(document.name).parent / name
     if Path(name).is_absolute():
-        raise ProtocolError(
-            Problem(document.where(place), f"{name} is an absolute path", "files are named from this file's folder", "Shorten it")
-        )
-    if not path.is_file():
-        raise ProtocolError(Problem(document.where(place), f"the file {name} does not exist", f"looked for {path}", "Check the name"))
+        raise ProtocolError(Problem(where, f"{name} is an absolute path", allowed, "Shorten it", "SYN-15"))
+    if not _is_file(path):
+        raise ProtocolError(Problem(where, f"the file {name} does not exist", f"looked for {path}", "Check the name", "SYN-15"))
     return path
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # the name is longer than a file's name can be
+        return False
+
+
 def _not_a_field(document: Document, name: str) -> Problem:
-    return Problem(document.where_key(child("", name)), f"unknown field {name} in the file", "", "Delete it")
+    return Problem(document.where_key(child("", name)), f"unknown field {name} in the file", "", "Delete it", "SYN-06")
 
 
 def _completed(protocol: Protocol, dictionaries: Mapping[str, Located[DictionaryFile]]) -> Protocol:
@@ -221,6 +251,12 @@ def _parts(*groups: Mapping[str, Located[Any]]) -> dict[str, Document]:
 
 
 def _raise_faults(located: Located[Any], faults: Iterator[Fault]) -> None:
-    problems = {Problem(located.where(fault.pointer), fault.found, fault.allowed, fault.remedy): None for fault in faults}
+    """Raise the faults found, each once, with the declared name that was probably meant."""
+    problems = {_problem_of(located, fault): None for fault in islice(faults, MOST_PROBLEMS)}
     if problems:
         raise ProtocolError(list(problems))
+
+
+def _problem_of(located: Located[Any], fault: Fault) -> Problem:
+    remedy = f"{fault.remedy}. Did you mean {fault.near}?" if fault.near else fault.remedy
+    return Problem(located.where(fault.pointer), fault.found, fault.allowed, remedy, fault.rule)

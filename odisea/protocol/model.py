@@ -125,6 +125,14 @@ class Outcome(Frozen):
         The visit of the baseline value.
     arms : tuple of str, optional
         Arms in which it is recorded; absent: all.
+    domain : str
+        What is measured: disability, pain, quality_of_life, adherence, satisfaction, harms, ...
+    aggregation : str
+        How participants' values become one figure per arm.
+    measured_at : tuple of str
+        Visits at which the source says that it is measured, whether or not the export holds it.
+    components, formula
+        Of an outcome made of several records: their names, and how they are joined.
     """
 
     label: Text
@@ -141,13 +149,18 @@ class Outcome(Frozen):
     registered_measure: Fact[str] = NOT_STATED
     registered_time_frame: Fact[str] = NOT_STATED
     definition: Fact[Text] = NOT_STATED
+    domain: Fact[str] = NOT_STATED
     metric: Fact[Literal["value_at_visit", "change_from_baseline", "proportion", "time_to_event"]] = NOT_STATED
+    aggregation: Fact[Literal["mean", "median", "proportion", "time_to_event", "count"]] = NOT_STATED
     time_frame: Fact[Text] = NOT_STATED
+    measured_at: Fact[tuple[str, ...]] = NOT_STATED
+    components: tuple[str, ...] = ()
+    formula: Fact[Text] = NOT_STATED
 
     @property
     def not_expected(self) -> tuple[str, ...]:
-        """Range and resolution matter to the export's contract only."""
-        return ("range", "resolution")
+        """Range and resolution matter to the export's contract only; a formula joins components."""
+        return ("range", "resolution") if self.components else ("range", "resolution", "formula")
 
 
 class Export(Frozen):

@@ -6,7 +6,7 @@ from typing import Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from odisea.protocol.dictionary import NAME_PATTERN
-from odisea.protocol.fact import NOT_PLANNED, Frozen, PlannedFact, Text
+from odisea.protocol.fact import NOT_PLANNED, NOT_STATED, Fact, Frozen, PlannedFact, Text
 
 Method = Literal["ancova", "logistic"]
 MissingData = Literal["complete_case", "multiple_imputation", "multiple_imputation_limit", "non_responder"]
@@ -232,8 +232,26 @@ class Plan(Frozen):
 
 
 class AnalysisPlans(Frozen):
-    """Everything under `analysis`: codings (each one stated, derived or proposed as a whole) and plans."""
+    """Everything under `analysis`: what holds for all plans, codings (each stated, derived or proposed as a whole), and the plans.
 
+    Parameters
+    ----------
+    covariate_term : str
+        What the source calls the covariates.
+    covariate_selection : str
+        How covariates are chosen.
+    confidence_level : float
+        Of the intervals, from 0 to 1.
+    """
+
+    covariate_term: Fact[Literal["confounders", "prognostic_covariates"]] = NOT_STATED
+    covariate_selection: Fact[Literal["prespecified", "univariate_p_value", "baseline_test"]] = NOT_STATED
+    confidence_level: PlannedFact[float] = NOT_PLANNED
+    assumption_checks: PlannedFact[Text] = NOT_PLANNED
+    subgroups: PlannedFact[Text] = NOT_PLANNED
+    adherence_analysis: PlannedFact[Text] = NOT_PLANNED
+    harms_analysis: PlannedFact[Text] = NOT_PLANNED
+    software: PlannedFact[Text] = NOT_PLANNED
     coding_facts: dict[str, PlannedFact[Coding]] = Field(default={}, alias="coding")
     plans: dict[str, Plan] = Field(min_length=1)
 

@@ -16,7 +16,7 @@ LONGEST_NUMBER = 30
 RATIO = re.compile(r"[-+]?[0-9]+(:[0-9]+)+(\.[0-9]*)?")
 DECIMAL_COMMA = re.compile(r"[-+]?[0-9]+,[0-9]+")
 LEADING_ZERO = re.compile(r"[-+]?0[0-9]+(\.[0-9]*)?([eE][-+]?[0-9]+)?")
-UNDERSCORED = re.compile(r"[-+]?[0-9][0-9_]*_[0-9_]*(\.[0-9_]*)?")
+UNDERSCORED = re.compile(r"[-+]?(?=[0-9]+_)[0-9_]+(\.[0-9_]*)?")
 PERCENT = re.compile(r"[-+]?[0-9.,]+ ?%")
 OTHER_BASE = re.compile(r"[-+]?0[xXoObB][0-9a-fA-F]+")
 NOT_FINITE = re.compile(r"[-+]?\.?(nan|inf|infinity)", re.IGNORECASE)
@@ -28,6 +28,7 @@ class Refusal(NamedTuple):
     found: str
     allowed: str
     remedy: str
+    rule: str
 
 
 Plain = str | int | float | bool | None
@@ -50,7 +51,8 @@ def _read_number(word: str) -> float | Refusal:
 
 
 def _refuse_length(word: str) -> Refusal:
-    return Refusal(f"the number {word[:20]}... is too long or too large", f"a number has at most {LONGEST_NUMBER} characters", "Shorten it")
+    found = f"the number {word[:20]}... is too long or too large"
+    return Refusal(found, f"a number has at most {LONGEST_NUMBER} characters", "Shorten it", "SYN-05")
 
 
 def _refuse_trap(word: str) -> Refusal | None:
@@ -63,37 +65,42 @@ def _refuse_trap(word: str) -> Refusal | None:
 
 def _ratio(word: str) -> Refusal:
     parts = ", ".join(part.lstrip("+") for part in word.split(":"))
+    found = f"{word} is read as a base-60 number by many YAML programs"
     allowed = "a ratio is a list, a time of day a text in quotes"
-    return Refusal(f"{word} is read as a base-60 number by many YAML programs", allowed, f'Write the list [{parts}], or "{word}" in quotes')
+    return Refusal(found, allowed, f'Write the list [{parts}], or "{word}" in quotes', "SYN-04")
 
 
 def _decimal_comma(word: str) -> Refusal:
     point = word.replace(",", ".")
-    return Refusal(f"{word} has a decimal comma", "numbers have a decimal point", f'Write {point}, or "{word}" in quotes for a text')
+    remedy = f'Write {point}, or "{word}" in quotes for a text'
+    return Refusal(f"{word} has a decimal comma", "numbers have a decimal point", remedy, "SYN-08")
 
 
 def _leading_zero(word: str) -> Refusal:
     number = re.sub(r"^([-+]?)0+(?=[0-9])", r"\1", word)
     remedy = f'Write {number} for the number, "{word}" in quotes for a code (and a decimal with a point: 0.05, not 0,05)'
-    return Refusal(f"{word} starts with a zero", "many YAML programs read it as an octal number", remedy)
+    return Refusal(f"{word} starts with a zero", "many YAML programs read it as an octal number", remedy, "SYN-04")
 
 
 def _underscored(word: str) -> Refusal:
     number = word.replace("_", "")
-    return Refusal(f"{word} holds underscores", "digits stand without separators", f'Write {number}, or "{word}" in quotes for a text')
+    remedy = f'Write {number}, or "{word}" in quotes for a text'
+    return Refusal(f"{word} holds underscores", "digits stand without separators", remedy, "SYN-04")
 
 
 def _percent(word: str) -> Refusal:
-    return Refusal(f"{word} is a percentage", "proportions are decimals", f'Write 0.4 for 40 %, or "{word}" in quotes for a text')
+    remedy = f'Write 0.4 for 40 %, or "{word}" in quotes for a text'
+    return Refusal(f"{word} is a percentage", "proportions are decimals", remedy, "SYN-08")
 
 
 def _other_base(word: str) -> Refusal:
-    return Refusal(f"{word} is a number in another base", "numbers are decimal", f'Write it in decimal, or "{word}" in quotes for a text')
+    remedy = f'Write it in decimal, or "{word}" in quotes for a text'
+    return Refusal(f"{word} is a number in another base", "numbers are decimal", remedy, "SYN-04")
 
 
 def _not_finite(word: str) -> Refusal:
-    allowed = "only finite numbers are allowed"
-    return Refusal(f"{word} is not a number", allowed, f'Write a value, or not_stated for a gap, or "{word}" in quotes for a text')
+    remedy = f'Write a value, or not_stated for a gap, or "{word}" in quotes for a text'
+    return Refusal(f"{word} is not a number", "only finite numbers are allowed", remedy, "SYN-05")
 
 
 TRAPS = (

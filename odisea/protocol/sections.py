@@ -35,6 +35,7 @@ class Identification(Frozen):
     acronym: Fact[str] = NOT_STATED
     protocol_version: Fact[str] = NOT_STATED
     protocol_date: Fact[str] = NOT_STATED
+    amendments: Fact[Text] = NOT_STATED
     conditions: Fact[tuple[str, ...]] = NOT_STATED
 
 
@@ -66,6 +67,10 @@ class Sponsors(Frozen):
     collaborators: Fact[tuple[Organisation, ...]] = NOT_STATED
     responsible_party: Fact[str] = NOT_STATED
     funding: Fact[Text] = NOT_STATED
+    roles: Fact[Text] = NOT_STATED
+    committees: Fact[Text] = NOT_STATED
+    contributors: Fact[Text] = NOT_STATED
+    conflicts_of_interest: Fact[Text] = NOT_STATED
 
 
 class Site(Frozen):
@@ -79,20 +84,43 @@ class Site(Frozen):
     status: Fact[str] = NOT_STATED
 
 
+RiskClass = Literal["no_risk", "minimal", "greater_than_minimal"]
+
+
 class Ethics(Frozen):
-    """Approval, risk, consent, oversight and privacy."""
+    """Approval, risk, consent, oversight and privacy.
+
+    Parameters
+    ----------
+    committee : str
+        The committee that approved; `ethics_committee` is the number of the ethics committee where that is another body.
+    risk_basis : Text
+        The sentence of the regulation on which the risk class rests.
+    monitoring_risk_class : str
+        The class of risk that the reason for the monitoring speaks of.
+    controllers : str
+        Whether public or private bodies hold the personal data: it decides which privacy law applies.
+    """
 
     committee: Fact[str] = NOT_STATED
+    ethics_committee: Fact[str] = NOT_STATED
     institution: Fact[str] = NOT_STATED
     approval_id: Fact[str] = NOT_STATED
-    risk_class: Fact[Literal["no_risk", "minimal", "greater_than_minimal"]] = NOT_STATED
+    inter_institutional_review: Fact[Text] = NOT_STATED
+    risk_class: Fact[RiskClass] = NOT_STATED
     risk_rationale: Fact[Text] = NOT_STATED
+    risk_basis: Fact[Text] = NOT_STATED
     consent: Fact[Literal["written", "oral", "waived"]] = NOT_STATED
+    consent_process: Fact[Text] = NOT_STATED
+    ancillary_consent: Fact[Text] = NOT_STATED
     independent_monitoring_committee: Fact[bool] = NOT_STATED
     monitoring_rationale: Fact[Text] = NOT_STATED
+    monitoring_risk_class: Fact[RiskClass] = NOT_STATED
+    trial_monitoring: Fact[Text] = NOT_STATED
     oversight: Fact[tuple[str, ...]] = NOT_STATED
     declarations: Fact[tuple[str, ...]] = NOT_STATED
     confidentiality: Fact[Text] = NOT_STATED
+    controllers: Fact[Literal["public", "private", "mixed"]] = NOT_STATED
     privacy_statute: Fact[str] = NOT_STATED
     sanitary_authorisation: Fact[Text] = NOT_STATED
     compensation_for_harm: Fact[Text] = NOT_STATED
@@ -100,27 +128,55 @@ class Ethics(Frozen):
     public_involvement: Fact[Text] = NOT_STATED
 
 
-class Design(Frozen):
-    """The kind of trial."""
+Comparison = Literal["add_on", "replacement", "placebo"]
 
+
+class Design(Frozen):
+    """The kind of trial.
+
+    Parameters
+    ----------
+    margin : float
+        Of a non-inferiority or equivalence trial, in units of the outcome.
+    centres : int
+        How many recruit; `centres_described` is what the wording of the source implies.
+    comparison, comparison_in_title : str
+        What the design compares, and what its title says.
+    aims : tuple of str
+        What the trial sets out to study.
+    """
+
+    rationale: Fact[Text] = NOT_STATED
+    comparator_rationale: Fact[Text] = NOT_STATED
     study_type: Fact[str] = NOT_STATED
     phase: Fact[str] = NOT_STATED
     allocation: Fact[str] = NOT_STATED
     model: Fact[str] = NOT_STATED
     primary_purpose: Fact[str] = NOT_STATED
     framework: Fact[Literal["superiority", "non_inferiority", "equivalence"]] = NOT_STATED
+    margin: Fact[float] = NOT_STATED
     attitude: Fact[Literal["pragmatic", "explanatory"]] = NOT_STATED
-    comparison: Fact[Literal["add_on", "replacement", "placebo"]] = NOT_STATED
+    comparison: Fact[Comparison] = NOT_STATED
+    comparison_in_title: Fact[Comparison] = NOT_STATED
     crossover: Fact[bool] = NOT_STATED
+    setting: Fact[Text] = NOT_STATED
     centres: Fact[int] = NOT_STATED
+    centres_described: Fact[Literal["one", "several"]] = NOT_STATED
+    aims: Fact[tuple[Literal["efficacy", "effectiveness", "safety", "feasibility", "cost_effectiveness"], ...]] = NOT_STATED
     feasibility_criteria: Fact[Text] = NOT_STATED
+
+    @property
+    def not_expected(self) -> tuple[str, ...]:
+        """A margin belongs to non-inferiority and equivalence only."""
+        return () if self.framework.value in ("non_inferiority", "equivalence") else ("margin",)
 
 
 class Component(Frozen):
-    """A part of an intervention."""
+    """A part of an intervention; `content` are tags of what it holds, so that arms can be compared."""
 
     id: str = Field(pattern=NAME_PATTERN)
     label: Text
+    content: tuple[str, ...] = ()
 
 
 class Programme(Frozen):
@@ -132,11 +188,18 @@ class Programme(Frozen):
     live_session_minutes: Fact[float] = NOT_STATED
     live_session_group_size: Fact[int] = NOT_STATED
     videos_per_week: Fact[float] = NOT_STATED
+    logins_per_week: Fact[float] = NOT_STATED
     diary_days_per_week: Fact[float] = NOT_STATED
 
 
 class Intervention(Frozen):
-    """What participants receive (TIDieR items); `programme` only where something is scheduled."""
+    """What participants receive (TIDieR items); `programme` only where something is scheduled.
+
+    Parameters
+    ----------
+    contamination : Text
+        How it is kept from participants of other arms, and how exposure there is recorded.
+    """
 
     label: Text
     type: Fact[str] = NOT_STATED
@@ -149,11 +212,17 @@ class Intervention(Frozen):
     progression: Fact[Text] = NOT_STATED
     tailoring: Fact[Text] = NOT_STATED
     delivered_by: Fact[Text] = NOT_STATED
+    deliverer_qualification: Fact[Text] = NOT_STATED
+    format: Fact[Literal["individual", "group", "individual_and_group"]] = NOT_STATED
     where: Fact[Text] = NOT_STATED
     fidelity: Fact[Text] = NOT_STATED
     adherence_measures: Fact[tuple[str, ...]] = NOT_STATED
+    adherence_support: Fact[Text] = NOT_STATED
+    contamination: Fact[Text] = NOT_STATED
     stopping_criteria: Fact[Text] = NOT_STATED
     concomitant_care: Fact[Text] = NOT_STATED
+    prohibited_care: Fact[Text] = NOT_STATED
+    rescue_care: Fact[Text] = NOT_STATED
     standardised: Fact[bool] = NOT_STATED
 
 
@@ -173,11 +242,17 @@ class Check(Frozen):
 
 
 class Criterion(Frozen):
-    """One eligibility criterion."""
+    """One eligibility criterion; `verification` is how the site makes sure of it where no recorded value does."""
 
     id: str = Field(pattern=r"^[A-Z][0-9]+$")
     text: Text
     check: Check | None = None
+    verification: Fact[Text] = NOT_STATED
+
+    @property
+    def not_expected(self) -> tuple[str, ...]:
+        """Many criteria are read off a recorded value; rules ask where one is not."""
+        return ("verification",)
 
 
 class Ages(Frozen):
@@ -194,7 +269,15 @@ class Ages(Frozen):
 
 
 class Population(Frozen):
-    """Who can take part and how many are planned."""
+    """Who can take part and how many are planned.
+
+    Parameters
+    ----------
+    recruitment_rate_per_week : float
+        Randomised participants per week that the source counts on, over all sites.
+    secondary_gain : Text
+        How sick leave, compensation and litigation are handled.
+    """
 
     condition: Fact[Text] = NOT_STATED
     recruitment: Fact[Text] = NOT_STATED
@@ -204,6 +287,9 @@ class Population(Frozen):
     sex: Fact[Literal["ALL", "FEMALE", "MALE"]] = NOT_STATED
     age_years: Fact[Ages] = NOT_STATED
     age_rationale: Fact[Text] = NOT_STATED
+    recruitment_rate_per_week: Fact[float] = NOT_STATED
+    screening_log: Fact[Text] = NOT_STATED
+    secondary_gain: Fact[Text] = NOT_STATED
     inclusion: tuple[Criterion, ...] = ()
     exclusion: tuple[Criterion, ...] = ()
 
@@ -218,11 +304,12 @@ class Objective(Frozen):
 
 
 class Hypothesis(Frozen):
-    """What the trial expects to show; `difference` is between arms."""
+    """What the trial expects to show; `difference` is between arms; `claim` says against what the result is to be held."""
 
     statement: Fact[Text] = NOT_STATED
     outcome: str | None = None
     difference: Fact[float] = NOT_STATED
+    claim: Fact[Literal["any_difference", "at_least_the_difference"]] = NOT_STATED
 
 
 class ImportantDifference(Frozen):
@@ -258,17 +345,38 @@ class Estimand(Frozen):
 
 
 class Randomisation(Frozen):
-    """How participants are allocated; block sizes and lists never stand in a protocol file."""
+    """How participants are allocated.
+
+    Block sizes and lists never belong in a protocol file: `block_sizes` says where they are kept (sizes in clear are read, and reported).
+
+    Parameters
+    ----------
+    strata : int
+        Number of strata, all combinations counted.
+    random_element : float
+        Probability of the preferred arm in minimisation.
+    roles_separated : bool
+        Whether those who enrol and assign have no access to the sequence.
+    """
 
     ratio: Fact[tuple[int, ...]] = NOT_STATED
     unit: Fact[Literal["participant", "cluster"]] = NOT_STATED
     generation: Fact[Text] = NOT_STATED
     method: Fact[Literal["simple", "permuted_blocks", "minimisation", "big_stick", "urn"]] = NOT_STATED
-    block_sizes: Fact[Literal["in_restricted_document", "not_applicable"]] = NOT_STATED
+    block_sizes: Fact[Literal["in_restricted_document", "not_applicable"] | tuple[int, ...]] = NOT_STATED
     stratification: Fact[tuple[str, ...]] = NOT_STATED
+    strata: Fact[int] = NOT_STATED
+    random_element: Fact[float] = NOT_STATED
     concealment: Fact[bool] = NOT_STATED
     concealment_mechanism: Fact[Text] = NOT_STATED
     implementation: Fact[Text] = NOT_STATED
+    roles_separated: Fact[bool] = NOT_STATED
+
+    @property
+    def not_expected(self) -> tuple[str, ...]:
+        """Strata belong to stratification, the random element to minimisation."""
+        strata = () if self.stratification.value else ("strata",)
+        return strata if self.method.value == "minimisation" else (*strata, "random_element")
 
 
 class Blinding(Frozen):
@@ -284,8 +392,29 @@ class Blinding(Frozen):
     check: Fact[Text] = NOT_STATED
 
 
+SIZE_OF_SOME_DESIGNS = (
+    "analysed_per_arm", "icc", "cluster_size", "control_proportion", "arm_proportion", "r_squared", "n_covariates", "inflation",
+)  # fmt: skip
+
+
 class SampleSize(Frozen):
-    """The sample-size statement (DELTA2)."""
+    """The sample-size statement (DELTA2).
+
+    Parameters
+    ----------
+    power, alpha, attrition, control_proportion, arm_proportion : float
+        Proportions from 0 to 1.
+    target_difference, standard_deviation : float
+        In units of the outcome; for proportions the difference is arm minus control.
+    target_difference_realistic : Text
+        The evidence that a difference of this size can be expected.
+    correlation, r_squared, n_covariates
+        Of baseline with follow-up; share of the variance that the covariates explain; number of their columns in the model.
+    icc, cluster_size
+        Intracluster correlation and mean number of participants per cluster.
+    inflation : str
+        How the loss was allowed for: n / (1 - a) or n x (1 + a).
+    """
 
     total: Fact[int] = NOT_STATED
     per_arm: Fact[tuple[int, ...]] = NOT_STATED
@@ -296,6 +425,8 @@ class SampleSize(Frozen):
     outcome: str | None = None
     target_difference: Fact[float] = NOT_STATED
     target_difference_basis: Fact[Text] = NOT_STATED
+    target_difference_method: Fact[Literal["anchor", "opinion", "evidence_review", "distribution", "pilot", "health_economic"]] = NOT_STATED
+    target_difference_realistic: Fact[Text] = NOT_STATED
     target_difference_citation: Fact[str] = NOT_STATED
     standard_deviation: Fact[float] = NOT_STATED
     standard_deviation_source: Fact[str] = NOT_STATED
@@ -306,6 +437,20 @@ class SampleSize(Frozen):
     attrition_difference: Fact[float] = NOT_STATED
     clustering: Fact[Text] = NOT_STATED
     multiplicity: Fact[Text] = NOT_STATED
+    sensitivity: Fact[Text] = NOT_STATED
+    analysed_per_arm: Fact[tuple[int, ...]] = NOT_STATED
+    icc: Fact[float] = NOT_STATED
+    cluster_size: Fact[float] = NOT_STATED
+    control_proportion: Fact[float] = NOT_STATED
+    arm_proportion: Fact[float] = NOT_STATED
+    r_squared: Fact[float] = NOT_STATED
+    n_covariates: Fact[int] = NOT_STATED
+    inflation: Fact[Literal["divide", "multiply"]] = NOT_STATED
+
+    @property
+    def not_expected(self) -> tuple[str, ...]:
+        """What only some designs have is no gap; rules ask where a design needs it."""
+        return SIZE_OF_SOME_DESIGNS
 
 
 class Harms(Frozen):
@@ -318,15 +463,27 @@ class Harms(Frozen):
 
 
 class DataManagement(Frozen):
-    """Where data live and how they are protected."""
+    """Where data live and how they are protected.
+
+    Parameters
+    ----------
+    retention_years : float
+        Years that data are kept after the end of the trial.
+    participant_retention : Text
+        How participants are kept in the trial.
+    outcomes_after_discontinuation : bool
+        Whether outcomes are still collected from those who stop the intervention.
+    """
 
     system: Fact[str] = NOT_STATED
     learning_platform: Fact[str] = NOT_STATED
     messaging: Fact[str] = NOT_STATED
     third_party_safeguards: Fact[Text] = NOT_STATED
     pseudonymisation: Fact[Text] = NOT_STATED
+    quality_control: Fact[Text] = NOT_STATED
     retention_years: Fact[float] = NOT_STATED
     participant_retention: Fact[Text] = NOT_STATED
+    outcomes_after_discontinuation: Fact[bool] = NOT_STATED
 
 
 class DataSharing(Frozen):
@@ -335,6 +492,8 @@ class DataSharing(Frozen):
     individual_data: Fact[Text] = NOT_STATED
     protocol_access: Fact[Text] = NOT_STATED
     analysis_plan_access: Fact[Text] = NOT_STATED
+    code: Fact[Text] = NOT_STATED
+    dissemination: Fact[Text] = NOT_STATED
 
 
 class Reference(Frozen):

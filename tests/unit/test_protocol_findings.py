@@ -14,7 +14,7 @@ from odisea.protocol.instrument import Instrument
 from odisea.protocol.load import load_located_protocol
 from odisea.protocol.model import Protocol
 from odisea.protocol.rules import Finding, as_json, count_gaps, findings
-from odisea.protocol.rules.labels import FIELDS, SECTIONS
+from odisea.protocol.labels import FIELDS, SECTIONS
 
 TRIAL = Path(__file__).parents[2] / "protocol" / "nct07248813.yaml"
 KEYS = [

@@ -1,20 +1,37 @@
 """A finding of a rule, in the shape of `findings.json`."""
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
-Severity = Literal["error", "warning", "question", "information"]
-SEVERITIES: tuple[Severity, ...] = ("error", "warning", "question", "information")
+from odisea.protocol.rules.rule import SEVERITIES, Kind, Patch, Severity
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A text of a finding in both languages."""
+    """A text in both languages."""
 
     en: str
     es: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """What to do, in words and as changes of the YAML; a change that holds `...` needs an answer first."""
+
+    en: str
+    es: str
+    patch: tuple[Patch, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Who accepted a finding, when, until when, and why."""
+
+    by: str
+    date: str
+    until: str
+    reason: Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,22 +40,24 @@ class Finding:
 
     Parameters
     ----------
-    rule_id : str
+    rule_id, domain, severity, kind : str
         Of the rule catalogue.
-    severity : str
-        `error`, `warning`, `question` (a fact is missing; nothing is guessed) or `information`.
     spec_path : str
         JSON pointer in the protocol's file; `FILE#POINTER` for a file that it names.
-    line : int
-        Line in that file, from 1.
-    observed, expected : str
-        What stands there and what was looked for.
-    message, why, suggested_fix : Said
-        For readers.
+    line, column : int
+        In that file, from 1.
+    observed : str
+        What stands there.
+    expected, message, why, ask : Said
+        For readers; `ask` is the question to the investigator, None where there is nothing to ask.
     standard_ref : str or None
-        The item of a reporting standard.
-    evidence, waiver : str or None
-        A source behind the rule; who accepted the finding and why.
+        Items of standards, each with a word where its text was not checked.
+    suggested_fix : Fix
+        In words and as changes of the YAML.
+    evidence : str or None
+        A sentence of the source or a computed figure.
+    waiver : Accepted or None
+        Who accepted the finding.
     """
 
     rule_id: str
@@ -46,30 +65,45 @@ class Finding:
     spec_path: str
     line: int
     observed: str
-    expected: str
+    expected: Said
     message: Said
     why: Said
     standard_ref: str | None
-    suggested_fix: Said
-    evidence: str | None = None
-    waiver: str | None = None
+    suggested_fix: Fix
+    evidence: str | None
+    waiver: Accepted | None
+    column: int
+    domain: str
+    kind: Kind
+    title: Said
+    ask: Said | None
+    references: tuple[str, ...]
+
+    @property
+    def order(self) -> tuple[int, bool, int, int, str]:
+        """Most severe first, then by place; findings in other files after those in the protocol."""
+        return SEVERITIES.index(self.severity), "#" in self.spec_path, self.line, self.column, self.rule_id
 
 
-def as_json(trial: str, findings: Iterable[Finding], not_run: Iterable[str] = ()) -> dict[str, Any]:
+def summary(findings: tuple[Finding, ...]) -> dict[str, int]:
+    """Return how many findings there are of each severity, and how many were accepted (`waived`, counted only there)."""
+    counts = dict.fromkeys((*SEVERITIES, "waived"), 0)
+    for finding in findings:
+        counts["waived" if finding.waiver else finding.severity] += 1
+    return counts
+
+
+def as_json(trial: str, findings: tuple[Finding, ...], not_run: tuple[Mapping[str, Any], ...] = ()) -> dict[str, Any]:
     """Return the content of `findings.json`.
 
     Parameters
     ----------
     trial : str
         The trial's identifier.
-    findings : iterable of Finding
-        In any order; they are sorted by severity, then place.
-    not_run : iterable of str
-        Rules that could not be run, each with the reason.
+    findings : tuple of Finding
+        In any order.
+    not_run : tuple of mapping
+        Rules that could not be run, each with `rule_id`, the reason in both languages and the gaps behind it.
     """
-    ordered = sorted(
-        findings, key=lambda finding: (SEVERITIES.index(finding.severity), "#" in finding.spec_path, finding.line, finding.spec_path)
-    )
-    counts = Counter(finding.severity for finding in ordered)
-    summary = {severity: counts[severity] for severity in SEVERITIES}
-    return {"trial": trial, "summary": summary, "not_run": list(not_run), "findings": [asdict(finding) for finding in ordered]}
+    ordered = sorted(findings, key=lambda finding: finding.order)
+    return {"trial": trial, "summary": summary(findings), "not_run": list(not_run), "findings": [asdict(each) for each in ordered]}

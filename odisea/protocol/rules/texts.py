@@ -1,0 +1,61 @@
+"""The texts of the rules in both languages: one TOML file per domain and language, one table per rule.
+
+A table holds `title`, `message` (with the observed and the allowed value), `expected`, `why`, `fix`, and `ask`: the question to
+the investigator (rules of information may leave it out). Placeholders are written {name} and are the same in both languages.
+"""
+
+import tomllib
+from functools import cache
+from pathlib import Path
+from string import Formatter
+from typing import Any
+
+from pydantic import BaseModel
+
+from odisea.protocol.fact import Fact, Text
+from odisea.protocol.rules.finding import Said
+
+FOLDER = Path(__file__).with_name("texts")
+LANGUAGES = ("en", "es")
+FIELDS = ("title", "message", "expected", "why", "fix", "ask")
+DIGITS = 6
+
+
+@cache
+def read_texts(language: str) -> dict[str, dict[str, str]]:
+    """Return every rule's texts in a language, by rule; the words of the engine itself stand under `engine`."""
+    texts: dict[str, dict[str, str]] = {}
+    for path in sorted(FOLDER.glob(f"*.{language}.toml")):
+        texts.update(tomllib.loads(path.read_text(encoding="utf-8")))
+    return texts
+
+
+def said(key: str, field: str, values: dict[str, Any]) -> Said:
+    """Return a text in both languages with its placeholders filled; KeyError where a text or a value is missing."""
+    return Said(*(_filled(read_texts(language)[key][field], values, language) for language in LANGUAGES))
+
+
+def _filled(template: str, values: dict[str, Any], language: str) -> str:
+    pieces = []
+    for literal, name, _, _ in Formatter().parse(" ".join(template.split())):
+        pieces.append(literal + (shown(values[name], language) if name else ""))
+    return "".join(pieces)
+
+
+def shown(value: Any, language: str = "en") -> str:
+    """Return a value as one line in YAML's flow style: a gap as its word, labels left out, a `Text` in the language."""
+    if isinstance(value, Fact):
+        return shown(value.value, language) if value.known else value.status
+    if isinstance(value, Text):
+        return value.in_language(language)
+    if isinstance(value, Said):
+        return value.es if language == "es" else value.en
+    if isinstance(value, BaseModel):
+        value = {name: inner for name, inner in value if inner is not None and name != "label"}
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name}: {shown(inner, language)}" for name, inner in value.items()) + "}"
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(shown(inner, language) for inner in value) + "]"
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "nothing"}[value]
+    return f"{value:.{DIGITS}g}" if isinstance(value, float) else str(value)
