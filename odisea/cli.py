@@ -3,6 +3,7 @@
 Exit code 0: done. 1: something that the user can mend, said in one clear message per fault. 2: wrong usage.
 """
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -37,6 +38,7 @@ AssumptionsOption = Annotated[
 ]
 ScenariosOption = Annotated[Path | None, typer.Option("--scenarios", help="Scenarios; default: simulate/ beside the protocol's folder.")]
 StoreOption = Annotated[Path, typer.Option("--store", help="Keeps calibrations and finished batches.")]
+WIDE = 160  # characters of a table that goes to a file
 LARGEST_KEY = 2**63 - 1  # seeds and numbers of replicates are 64-bit
 SeedOption = Annotated[
     int | None, typer.Option("--seed", min=0, max=LARGEST_KEY, help="Key of the random numbers; default: the scenario file's.")
@@ -54,7 +56,35 @@ class ReportKind(StrEnum):
     """Reports that can be written."""
 
     power = "power"
+    check = "check"
     trial = "trial"
+
+
+class RuleFormat(StrEnum):
+    """How the catalogue is printed."""
+
+    table = "table"
+    json = "json"
+
+
+class ExportForm(StrEnum):
+    """What a protocol can be exported as."""
+
+    usdm = "usdm"
+    redcap = "redcap"
+
+
+class FailOn(StrEnum):
+    """Which open findings make a check fail."""
+
+    never = "never"
+    error = "error"
+    warning = "warning"
+
+    @property
+    def severities(self) -> tuple[str, ...]:
+        """The severities that count."""
+        return {"never": (), "error": ("error",), "warning": ("error", "warning")}[self.value]
 
 
 def example(text: str) -> str:
@@ -62,21 +92,83 @@ def example(text: str) -> str:
     return f"Example: {text}"
 
 
-@app.command(epilog=example("odisea check protocol/nct07248813.yaml -o results/nct07248813/check"))
-def check(protocol: ProtocolPath, output: Output) -> None:
-    """Check a protocol: every gap and every proposed value becomes a finding in findings.json."""
+@app.command(epilog=example("odisea check protocol/nct07248813.yaml --lang es -o results/nct07248813/check"))
+def check(
+    protocol: ProtocolPath,
+    output: Output,
+    registry: Annotated[Path | None, typer.Option("--registry", help="Registry record; default: registry/TRIAL.json beside it.")] = None,
+    waivers: Annotated[Path | None, typer.Option("--waivers", help="Accepted findings; default: NAME.waivers.yaml beside it.")] = None,
+    lang: Annotated[Language, typer.Option("--lang", help="Language of the HTML report, of SARIF and of JUnit.")] = Language.en,
+    fix: Annotated[bool, typer.Option("--fix", help="Write a copy with the suggested changes to OUTPUT/fixed.")] = False,
+    fail_on: Annotated[FailOn, typer.Option("--fail-on", help="Exit with 1 where findings of this severity are open.")] = FailOn.never,
+) -> None:
+    """Check a protocol: gaps, contradictions, claims that do not add up, drift from the registry record, checklists.
+
+    Writes findings.json, rules.json, claims.json, drift.json, checklists.json, findings.sarif, junit.xml and check_report.LANG.html.
+    """
+    from odisea.check import read_given, write_check, write_fixed
     from odisea.protocol.load import load_located_protocol
-    from odisea.protocol.rules.finding import as_json
-    from odisea.protocol.rules.schema_level import findings
-    from odisea.provenance import manifest, typed_command, write_json
+    from odisea.protocol.rules.check import check as run_rules
+    from odisea.provenance import typed_command
 
     located = load_located_protocol(protocol)
-    trial = located.value.trial
-    record = as_json(trial, findings(located))
-    target = write_json(output / "findings.json", record)
-    write_json(output / "manifest.json", manifest(typed_command(), located.files, [target], {"trial": trial}))
-    counts = ", ".join(f"{count} {severity}" for severity, count in record["summary"].items())
-    say(f"{trial}: {counts or 'no findings'} -> {target}")
+    given = read_given(located, registry, waivers)
+    checked = run_rules(located, given.given)
+    write_check(checked, given, output, lang.value, typed_command())
+    if fix:
+        mended = write_fixed(checked, output / "fixed")
+        say(f"{len(mended.applied)} suggestions applied to a copy in {output / 'fixed'}; {len(mended.waiting)} need an answer first")
+    counts = ", ".join(f"{count} {severity}" for severity, count in checked.counts.items())
+    say(f"{located.value.trial}: {counts} -> {output / 'findings.json'}")
+    if any(checked.counts[severity] for severity in fail_on.severities):
+        raise typer.Exit(1)
+
+
+@app.command(epilog=example("odisea rules --lang es"))
+def rules(
+    lang: Annotated[Language, typer.Option("--lang", help="Language of the table.")] = Language.en,
+    form: Annotated[RuleFormat, typer.Option("--format", help="A table to read, or everything as JSON.")] = RuleFormat.table,
+) -> None:
+    """List the rule catalogue of `odisea check`."""
+    from odisea.check import rule_table
+    from odisea.protocol.rules.catalogue import RULES
+    from odisea.protocol.rules.listing import catalogue
+
+    if form is RuleFormat.json:
+        print(json.dumps(catalogue(RULES), indent=1, ensure_ascii=False))
+    else:
+        Console(width=None if sys.stdout.isatty() else WIDE).print(rule_table(catalogue(RULES), lang.value))
+
+
+@app.command(epilog=example("odisea new record.json -o protocol/my_trial.yaml"))
+def new(
+    registry: Annotated[Path, typer.Argument(metavar="REGISTRY", help="A record of ClinicalTrials.gov (API v2, JSON).")],
+    output: Output,
+) -> None:
+    """Scaffold a protocol from a registry record: what it states is stated, everything else is a gap to answer."""
+    from odisea.protocol.registry.scaffold import write_scaffold
+
+    write_scaffold(registry, output)
+    say(f"{output}")
+
+
+@app.command(epilog=example("odisea export redcap protocol/nct07248813.yaml --lang es -o redcap_dictionary.csv"))
+def export(
+    form: Annotated[ExportForm, typer.Argument(help="CDISC USDM v4 (JSON) or a REDCap data dictionary (CSV).")],
+    protocol: ProtocolPath,
+    output: Output,
+    lang: Annotated[Language, typer.Option("--lang", help="Language of REDCap's labels.")] = Language.es,
+) -> None:
+    """Export the design as CDISC USDM v4, or the data contract as a REDCap data dictionary."""
+    from odisea.protocol.exports import write_redcap, write_usdm
+    from odisea.protocol.load import load_protocol
+
+    loaded = load_protocol(protocol)
+    if form is ExportForm.usdm:
+        write_usdm(output, loaded)
+    else:
+        write_redcap(output, loaded, lang.value)
+    say(f"{output}")
 
 
 @app.command(epilog=example("odisea simulate protocol/nct07248813.yaml --scenario registered --replicate 7 -o rehearsal"))
@@ -208,15 +300,17 @@ def report(
 ) -> None:
     """Write a report; the suffix of OUTPUT (.pdf or .html) says in which form."""
     from odisea.protocol.load import load_protocol
-    from odisea.report import write_power_report, write_trial_report
+    from odisea.report import write_check_report, write_power_report, write_trial_report
 
     loaded = load_protocol(protocol)
     if kind is ReportKind.power:
         write_power_report(folders, loaded, lang.value, output)
     else:
         if len(folders) != 1:
-            raise OdiseaError(Problem("odisea report trial", f"{len(folders)} folders were given", "one analysis folder is needed"))
-        write_trial_report(folders[0], loaded, lang.value, output)
+            needed = "one analysis folder is needed" if kind is ReportKind.trial else "one folder of odisea check is needed"
+            raise OdiseaError(Problem(f"odisea report {kind.value}", f"{len(folders)} folders were given", needed))
+        write = write_trial_report if kind is ReportKind.trial else write_check_report
+        write(folders[0], loaded, lang.value, output)
     say(f"{output}")
 
 

@@ -74,7 +74,8 @@ def rounded_arms(n_arm: float, shares: tuple[float, ...], rounding: Rounding) ->
     shares : tuple of float
         Participants of every arm per participant of the first; the first is 1.
     rounding : str
-        One of `ROUNDINGS`. "up_first_arm" multiplies the first arm's whole number by the shares. A rule for the total leaves the arms at the real numbers rounded up (their sum may then exceed it).
+        One of `ROUNDINGS`. "up_first_arm" multiplies the first arm's whole number by the shares.
+        A rule for the total leaves the arms at the real numbers rounded up (their sum may then exceed it).
 
     Examples
     --------
@@ -96,4 +97,4 @@ def _rounded(n: float, how: Literal["up", "nearest", "down"], multiple: int) -> 
     steps = n / multiple
     if how == "nearest":
         return multiple * math.floor(steps + 0.5 + SLACK)
-    return multiple * (math.ceil(steps - SLACK) if how == "up" else math.floor(steps + SLACK))
+    return multiple * (max(math.ceil(steps - SLACK), 1) if how == "up" else math.floor(steps + SLACK))

@@ -6,7 +6,7 @@ finding (`odisea.protocol.rules`).
 
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sized
 from itertools import pairwise
 
 from odisea.protocol.compose import child
@@ -17,11 +17,13 @@ from odisea.protocol.instrument import Instrument
 from odisea.protocol.model import Outcome, Protocol
 from odisea.protocol.plan_consistency import analysis_faults
 
+MOST_IN_A_PLAN = 200
+
 
 def protocol_faults(protocol: Protocol) -> Iterator[Fault]:
     """Give every inconsistency of a protocol with its instruments and dictionary."""
-    misnamed = list(_identifier_faults(protocol))
-    yield from misnamed or _reference_faults(protocol)
+    unreadable = [*_identifier_faults(protocol), *_plan_size_faults(protocol)]
+    yield from unreadable or _reference_faults(protocol)
 
 
 def _reference_faults(protocol: Protocol) -> Iterator[Fault]:
@@ -48,6 +50,20 @@ def _identifier_faults(protocol: Protocol) -> Iterator[Fault]:
             if not re.fullmatch(NAME_PATTERN, name):
                 allowed = "identifiers are small letters, digits and _, a letter first"
                 yield Fault(child(pointer, name), f"{name!r} cannot be an identifier", allowed, "Rename it", "SYN-13")
+
+
+def _plan_size_faults(protocol: Protocol) -> Iterator[Fault]:
+    """Give the lists that no reader could check; every analysis is held against every variable."""
+    lists: list[tuple[str, Sized]] = [("/analysis/coding", protocol.analysis.coding_facts)]
+    for name, plan in protocol.analysis.plans.items():
+        pointer = child("/analysis/plans", name)
+        lists.append((f"{pointer}/analyses", plan.analyses))
+        lists.append((f"{pointer}/covariates", plan.covariates.value or ()))
+        lists.append((f"{pointer}/imputation/variables", plan.imputation.variables.value or ()))
+    for pointer, entries in lists:
+        if len(entries) > MOST_IN_A_PLAN:
+            found, allowed = f"{len(entries)} entries stand here", f"at most {MOST_IN_A_PLAN} are allowed"
+            yield Fault(pointer, found, allowed, "Delete those that are not needed", "SYN-03")
 
 
 def dictionary_faults(parts: Mapping[str, DictionaryFile]) -> Iterator[Fault]:

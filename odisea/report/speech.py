@@ -25,7 +25,6 @@ from odisea.report.content import (
     Trace,
     VerdictBox,
 )
-from odisea.report.figures import draw
 from odisea.report.text import read_texts
 
 Spoken = dict[str, Any]
@@ -268,6 +267,8 @@ def _groups(names: list[str]) -> list[Spoken]:
 
 
 def _figure(figure: Figure, at: str, speaker: Speaker) -> Spoken:
+    from odisea.report.figures import draw  # loads Matplotlib, which a report without figures does not need
+
     speaker.counted["figure"] += 1
     return {
         "kind": "figure",

@@ -4,10 +4,12 @@ It needs Python 3.12 and lives in an environment of its own (`make test-usdm`); 
 that remains is listed below with its reason; a new one fails, and so does a listed one that has gone.
 """
 
+import copy
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +28,10 @@ EXAMPLES = sorted((ROOT / "protocol" / "examples").glob("*/protocol.yaml"))
 
 pytestmark = pytest.mark.skipif(
     not INTERPRETER.exists(),
-    reason="the optional environment is absent: `make test-usdm` sets it up (Python 3.12 or newer), or name its python in ODISEA_USDM_PYTHON",
+    reason="no optional environment: `make test-usdm` sets it up (Python 3.12 or newer), or ODISEA_USDM_PYTHON names its python",
 )
 
-# Rules whose meaning the export promises to keep for every protocol (standards that the issue names); none may ever be allowed.
+# Rules that the export keeps for every protocol that does not contradict itself; none may ever be allowed.
 PROMISED = {
     "DDF00041", "DDF00069", "DDF00084", "DDF00096", "DDF00191", "DDF00192", "DDF00193", "DDF00234", "DDF00235", "DDF00243",
 }  # fmt: skip
@@ -125,6 +127,11 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "complete": completed(folder / "complete"),
     }
     files = {name: write_usdm(folder / f"{name}.json", load_protocol(path))[0] for name, path in paths.items()}
+    return verdicts_of(files)
+
+
+def verdicts_of(files: dict[str, Path]) -> dict[str, Any]:
+    """Ask the other environment."""
     command = [str(INTERPRETER), str(CHECK), *map(str, files.values())]
     answer = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     return {name: answer[str(file)] for name, file in files.items()}
@@ -154,3 +161,59 @@ def test_the_model_refuses_nothing_but_the_one_fact_that_no_text_can_stand_for(v
 
 def test_no_promised_rule_is_ever_allowed() -> None:
     assert not {rule for allowed in ALLOWED.values() for rule, _, _ in allowed} & PROMISED
+
+
+# ---------------------------------------------------------------- the check is no formality
+
+
+def objective_is_secondary(design: Any, roles: Any) -> None:
+    design["objectives"][0]["level"] = design["objectives"][1]["level"]
+
+
+def two_primary_objectives(design: Any, roles: Any) -> None:
+    design["objectives"][1]["level"] = design["objectives"][0]["level"]
+
+
+def no_primary_endpoint(design: Any, roles: Any) -> None:
+    design["objectives"][0]["endpoints"] = []
+
+
+def a_cell_is_missing(design: Any, roles: Any) -> None:
+    design["studyCells"].pop()
+
+
+def a_cell_stands_twice(design: Any, roles: Any) -> None:
+    design["studyCells"].append({**design["studyCells"][0], "id": "StudyCell_again"})
+
+
+def enrolment_has_a_unit(design: Any, roles: Any) -> None:
+    design["population"]["plannedEnrollmentNumber"]["unit"] = {**design["population"]["plannedAge"]["minValue"]["unit"], "id": "Unit_1"}
+
+
+def one_blinded_role_too_few(design: Any, roles: Any) -> None:
+    roles[-1]["masking"]["isMasked"] = False
+
+
+BROKEN: dict[str, Callable[[Any, Any], None]] = {
+    "DDF00096": objective_is_secondary,
+    "DDF00084": two_primary_objectives,
+    "DDF00041": no_primary_endpoint,
+    "DDF00243": a_cell_is_missing,
+    "DDF00069": a_cell_stands_twice,
+    "DDF00234": enrolment_has_a_unit,
+    "DDF00192": one_blinded_role_too_few,
+}
+
+
+def test_a_broken_promise_is_noticed(tmp_path: Path) -> None:
+    path, _ = write_usdm(tmp_path / "complete.json", load_protocol(completed(tmp_path)))
+    whole = json.loads(path.read_text(encoding="utf-8"))
+    files = {}
+    for rule, breaks in BROKEN.items():
+        document = copy.deepcopy(whole)
+        version = document["study"]["versions"][0]
+        breaks(version["studyDesigns"][0], version["roles"])
+        files[rule] = tmp_path / f"{rule}.json"
+        files[rule].write_text(json.dumps(document), encoding="utf-8")
+    for rule, verdict in verdicts_of(files).items():
+        assert rule in {finding[0] for finding in verdict["findings"]}, rule

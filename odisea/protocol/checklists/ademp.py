@@ -14,7 +14,7 @@ HEADING = re.compile(r"^(?:#{2,} +(?P<title>.+?) *|\*\*(?P<lead>[^*\n]+?)\.?\*\*
 
 def plan_path(protocol: Path) -> Path:
     """Return where a protocol's simulation plan is looked for: `simulate/ademp.md` beside the protocol's folder."""
-    return protocol.parent.parent / "simulate" / "ademp.md"
+    return protocol.parent / ".." / "simulate" / "ademp.md"
 
 
 def read_plan(path: Path, located: Located[Protocol] | None = None) -> Mapping[str, str] | None:

@@ -6,13 +6,13 @@ whether it is a good one.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from odisea.protocol.checklists.checklist import Checklist, Condition, Row, read_checklists
 from odisea.protocol.checklists.pattern import Leaf, Thing, expand, needs_only_one, plan_heading, state_of
-from odisea.protocol.fact import Text
+from odisea.protocol.fact import Fact, Text
 from odisea.protocol.load import Located
 from odisea.protocol.model import Protocol
 
@@ -34,7 +34,7 @@ class Entry:
         JSON pointer in the protocol's file; `FILE#POINTER` for a file that it names, `FILE#HEADING` for the simulation plan.
     line : int or None
         Line in that file, of the nearest written parent where the field is absent; None in the simulation plan.
-    state : str
+    status : str
         `stated`, `derived`, `proposed`, `not_stated`, `not_in_source` or `absent`.
     label : Text
         What the place is called.
@@ -42,13 +42,13 @@ class Entry:
 
     path: str
     line: int | None
-    state: str
+    status: str
     label: Text
 
     @property
     def gap(self) -> bool:
         """Whether nothing is said there."""
-        return self.state not in (*KNOWN, "proposed")
+        return self.status not in (*KNOWN, "proposed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,22 +135,17 @@ def _judge(case: _Case, row: Row) -> Judged:
     if row.rule == "any":
         groups = [_Group(tuple(entry for group in groups for entry in group.entries), True)]
     status, in_source = (_capped(row, _together(group.status(with_proposals) for group in groups)) for with_proposals in (True, False))
-    return Judged(
-        row,
-        status,
-        in_source,
-        tuple(dict.fromkeys(entry for group in groups for entry in group.answers)),
-        tuple(dict.fromkeys(entry for group in groups for entry in group.gaps)),
-        tuple(_remarks(case, row, (status, in_source))),
-    )
+    answers = tuple(dict.fromkeys(entry for group in groups for entry in group.answers))
+    gaps = tuple(dict.fromkeys(entry for group in groups for entry in group.gaps))
+    return Judged(row, status, in_source, answers, gaps, tuple(_remarks(case, row, answers)))
 
 
-def _remarks(case: _Case, row: Row, judged: tuple[Status, Status]) -> Iterable[Remark]:
+def _remarks(case: _Case, row: Row, answers: tuple[Entry, ...]) -> Iterator[Remark]:
     if case.plan is None and plan_heading(row.groups[0][0]):
         yield "no_plan"
-    if row.lacks and judged[0] != "not_applicable":
+    if row.lacks:
         yield "lacks"
-    if judged[0] != judged[1]:
+    if any(entry.status == "proposed" for entry in answers):
         yield "proposed"
 
 
@@ -162,8 +157,8 @@ class _Group(NamedTuple):
 
     def status(self, with_proposals: bool) -> Status:
         """Return the status of the field; what is proposed counts as half an answer or as none."""
-        halves = [entry for entry in self.entries if entry.state == "proposed"] if with_proposals else []
-        known = [entry for entry in self.entries if entry.state in KNOWN]
+        halves = [entry for entry in self.entries if entry.status == "proposed"] if with_proposals else []
+        known = [entry for entry in self.entries if entry.status in KNOWN]
         if not self.entries:
             return "not_applicable"
         if len(known) == len(self.entries) or (known and self.one_is_enough):
@@ -173,7 +168,7 @@ class _Group(NamedTuple):
     @property
     def answers(self) -> tuple[Entry, ...]:
         """The places that answer; where one is enough, a proposal only where nothing is known."""
-        known = tuple(entry for entry in self.entries if entry.state in KNOWN)
+        known = tuple(entry for entry in self.entries if entry.status in KNOWN)
         return known if known and self.one_is_enough else tuple(entry for entry in self.entries if not entry.gap)
 
     @property
@@ -197,13 +192,20 @@ def _capped(row: Row, status: Status) -> Status:
 def _applies(case: _Case, condition: Condition | None) -> bool:
     if condition is None:
         return True
-    leaves = [leaf for leaf in expand(case.located, condition.field, case.thing) if state_of(case.located, leaf) in (*KNOWN, "proposed")]
-    met = any(not condition.is_one_of or _code(leaf.value) in condition.is_one_of for leaf in leaves if _code(leaf.value) not in ("()", "{}"))
+    met = any(_meets(value, condition) for value in _known_values(case, condition.field))
     return met if condition.only_if else not met
 
 
-def _code(value: Any) -> str:
-    return str(getattr(value, "value", value))
+def _known_values(case: _Case, pattern: str) -> Iterator[Any]:
+    """Give the values at a pattern that are known and not empty."""
+    for leaf in expand(case.located, pattern, case.thing):
+        value = leaf.value.value if isinstance(leaf.value, Fact) else leaf.value
+        if value not in (None, (), {}, ""):
+            yield value
+
+
+def _meets(value: Any, condition: Condition) -> bool:
+    return not condition.is_one_of or str(value) in condition.is_one_of
 
 
 def _entries(case: _Case, group: tuple[str, ...]) -> tuple[Entry, ...]:

@@ -21,12 +21,33 @@ from odisea.protocol.compose import child
 from odisea.protocol.fact import GAPS, Fact, Frozen, Text
 from odisea.protocol.labels import FIELDS, SECTIONS
 from odisea.protocol.load import Located
-from odisea.protocol.model import Protocol
+from odisea.protocol.model import AnalysisSpec, Protocol
 
 __all__ = ["Leaf", "Thing", "expand", "needs_only_one", "plan_heading", "state_of"]
 
 STEP = re.compile(r"(?P<name>[^?\[]+)(?P<optional>\?)?(\[(?P<field>\w+)=(?P<value>\w+)\])?")
 NOTHING = Text(en="", es="")
+NAMES: dict[str, Text] = {
+    **FIELDS,
+    "activities": Text(en="activities", es="actividades"),
+    "analyses": Text(en="analyses", es="análisis"),
+    "components": Text(en="components", es="componentes"),
+    "contrast": Text(en="contrast", es="contraste"),
+    "dictionaries": Text(en="data dictionaries", es="diccionarios de datos"),
+    "exclusion": Text(en="exclusion criteria", es="criterios de exclusión"),
+    "export": NOTHING,
+    "inclusion": Text(en="inclusion criteria", es="criterios de inclusión"),
+    "kind": Text(en="kind of outcome", es="tipo de desenlace"),
+    "label": Text(en="name", es="nombre"),
+    "outcome": Text(en="outcome", es="desenlace"),
+    "plans": NOTHING,
+    "role": Text(en="role", es="función"),
+    "text": Text(en="text", es="texto"),
+    "title": Text(en="title", es="título"),
+    "visit": Text(en="visit", es="visita"),
+    "visits": Text(en="visits", es="visitas"),
+}
+"""What fields are called, those that are no facts included."""
 
 
 class Thing(NamedTuple):
@@ -70,10 +91,12 @@ def plan_heading(pattern: str) -> tuple[str, str] | None:
 def expand(located: Located[Protocol], pattern: str, each: Thing | None = None) -> Iterator[Leaf]:
     """Give the places of a pattern; where the way ends early, the last place on it with the value None.
 
-    Facts that their part does not expect and that are not written are left out.
+    Facts that their part does not expect and that are not written are left out. Without a thing, what it would name leads nowhere.
     """
+    if each is None and "{each." in pattern:
+        return
     leaves = _walk(Leaf("", located.value), _steps(pattern, each))
-    yield from (leaf for leaf in leaves if leaf.expected or located.is_written(leaf.pointer))
+    yield from (leaf for leaf in leaves if leaf.expected or state_of(located, leaf) != "absent")
 
 
 def state_of(located: Located[Protocol], leaf: Leaf) -> str:
@@ -86,7 +109,7 @@ def state_of(located: Located[Protocol], leaf: Leaf) -> str:
         return value.status if value.status not in GAPS or located.is_written(leaf.pointer) else "absent"
     if value is None or (isinstance(value, tuple | dict | str) and not value):
         return "absent"
-    return "proposed" if getattr(value, "reason", None) is not None else "stated"
+    return "proposed" if isinstance(value, AnalysisSpec) and value.reason is not None else "stated"
 
 
 def _steps(pattern: str, each: Thing | None) -> list[str]:
@@ -112,9 +135,18 @@ def _walk(place: Leaf, steps: list[str]) -> Iterator[Leaf]:
         raise ValueError(f"{steps[0]} is no step of a field pattern")
     entries = _entries(place.value, step)
     if not entries and not step["optional"]:
-        yield Leaf(place.pointer, None, place.label) if step["name"] in "*+" else place.enter(step["name"], None)
+        yield _nothing(place, step) if step["name"] in "*+" else place.enter(step["name"], None)
     for key, value in entries:
         yield from _walk(place.enter(key, value), steps[1:])
+
+
+def _nothing(place: Leaf, step: re.Match[str]) -> Leaf:
+    """Return the place of a block or list without the entry that is looked for, saying which one that is."""
+    if not step["field"]:
+        return Leaf(place.pointer, None, place.label)
+    name, value = NAMES[step["field"]], step["value"]
+    english, spanish = f"no entry with {name.en} {value}", f"sin entradas con {name.es} {value}"
+    return Leaf(place.pointer, None, Text(en=_joined(place.label.en, english), es=_joined(place.label.es, spanish)))
 
 
 def _entries(value: Any, step: re.Match[str]) -> list[tuple[object, Any]]:
@@ -147,12 +179,16 @@ def _silent(model: Any, key: object) -> bool:
 
 
 def _name_of(key: object, value: Any) -> Text:
-    """Return what an entry is called: its label, what its field or section is called, its identifier, or its key."""
+    """Return what an entry is called: its label, its number or identifier in a list, or what its section or field is called."""
     label = getattr(_plain(value), "label", None)
-    known = label if isinstance(label, Text) else (FIELDS if isinstance(value, Fact) else SECTIONS).get(str(key))
-    name = getattr(value, "id", key)
-    return known or FIELDS.get(str(key)) or Text(en=str(name), es=str(name))
+    if isinstance(label, Text):
+        return label
+    if isinstance(key, int):
+        name = str(getattr(value, "id", key + 1))
+        return Text(en=name, es=name)
+    first, second = (NAMES, SECTIONS) if isinstance(value, Fact) else (SECTIONS, NAMES)
+    return first.get(str(key)) or second.get(str(key)) or Text(en=str(key), es=str(key))
 
 
 def _joined(before: str, name: str) -> str:
-    return f"{before}: {name}" if before else name
+    return ": ".join(part for part in (before, name) if part)

@@ -92,7 +92,7 @@ def _said(judged: Judged, code: str) -> Text:
 
 
 def _entry(entry: Entry) -> dict[str, Any]:
-    return {"path": entry.path, "line": entry.line, "status": entry.state, "label": _text(entry.label)}
+    return {"path": entry.path, "line": entry.line, "status": entry.status, "label": _text(entry.label)}
 
 
 def _text(text: Text) -> dict[str, str]:

@@ -7,12 +7,20 @@ from odisea.closed_form import ROUNDINGS, Inflation, Rounding, completer_share, 
 from odisea.protocol.claims.claim import Claim
 from odisea.protocol.claims.convention import Convention
 from odisea.protocol.claims.effect import NEAR, Effect
-from odisea.protocol.claims.layout import Layout, first_arm
+from odisea.protocol.claims.layout import Layout
 from odisea.protocol.claims.reading import Clustering, Reading, readings
 
 Match = Literal["exact", "rounded", "near", "no", "nothing_stated"]
 MATCHES: tuple[Match, ...] = ("exact", "rounded", "near", "no", "nothing_stated")
 WHOLE = "whole_then_"  # the analysed number is rounded up before the allowance for loss is made
+# Words of a test's name in English or Spanish, and the formulas meant; a name ending in _ stands for all that begin so.
+TEST_WORDS = (
+    (("ancova", "covaria", "regres"), ("ancova", "bonett", "t_times_borm", "z_times_borm")),
+    (("anova", "varian"), ("anova_f",)),
+    (("chi", "proportion", "proporci", "fisher"), ("proportions_",)),
+    (("normal", "z test", "z-test", "prueba z"), ("z", "z_rounded_quantiles")),
+    (("t test", "t-test", "student", "prueba t"), ("t", "one_sample_t", "change_t")),
+)
 ORDINARY = ("up_per_arm", WHOLE + "up_per_arm", "up_first_arm", WHOLE + "up_first_arm")
 
 
@@ -103,15 +111,9 @@ def names_formula(test: str | None, formula: str) -> bool | None:
     if test is None:
         return None
     text = test.lower()
-    for words, prefixes in (
-        (("ancova", "covariance", "covarianza", "regres"), ("ancova", "bonett", "t_times_borm", "z_times_borm")),
-        (("anova", "varianz", "variance"), ("anova_f",)),
-        (("chi", "proportion", "proporci", "fisher"), ("proportions",)),
-        (("normal", "z test", "z-test", "prueba z"), ("z",)),
-        (("t test", "t-test", "student", "prueba t"), ("t", "one_sample_t", "change_t")),
-    ):
+    for words, names in TEST_WORDS:
         if any(word in text for word in words):
-            return any(formula == prefix or (prefix == "proportions" and formula.startswith(prefix)) for prefix in prefixes)
+            return any(formula.startswith(name) if name.endswith("_") else formula == name for name in names)
     return None
 
 
@@ -131,43 +133,48 @@ def _rows(reading: Reading, convention: int) -> list[Candidate]:
 
 
 def _rows_of_inflation(reading: Reading, convention: int, n: float, inflation: Inflation) -> list[Candidate]:
+    """Return the row of ordinary rounding and, where that misses the stated number, the row of the rules that hit it."""
     attrition = reading.claim.attrition or 0.0
-    recruited = recruited_for(n, attrition, inflation)
     stated = _stated(reading, inflation)
+    whole = _whole_numbers(n, attrition, inflation, reading.layout.shares)
+    outcomes = [(arms, total, names, _match(arms, total, names, stated, reading)) for (arms, total), names in whole.items()]
+    ordinary = outcomes[0]
+    hits = [outcome for outcome in outcomes if outcome[3] in ("exact", "rounded")]
+    shown = [ordinary]
+    if hits and ordinary not in hits:
+        arms, total, _, match = hits[0]
+        shown.append((arms, total, tuple(name for hit in hits for name in hit[2]), match))
     power = _power(reading, inflation)
-    rows = []
-    for (arms, total), roundings in _whole_numbers(n, attrition, inflation, reading.layout.shares).items():
-        match = _match(arms, total, roundings, stated, reading)
-        if match in ("exact", "rounded") or roundings[0] in ORDINARY[:1]:
-            rows.append(
-                Candidate(
-                    match,
-                    reading.formula.name,
-                    reading.structure,
-                    reading.effect.hypothesis,
-                    reading.clustering,
-                    convention,
-                    reading.effect.supposed,
-                    reading.effect.size,
-                    reading.effect.sd,
-                    inflation,
-                    roundings,
-                    n,
-                    recruited,
-                    arms,
-                    total,
-                    None if stated is None else total - stated,
-                    power,
-                )
-            )
-    return rows
+    recruited = recruited_for(n, attrition, inflation)
+    return [
+        Candidate(
+            match,
+            reading.formula.name,
+            reading.structure,
+            reading.effect.hypothesis,
+            reading.clustering,
+            convention,
+            reading.effect.supposed,
+            reading.effect.size,
+            reading.effect.sd,
+            inflation,
+            names,
+            n,
+            recruited,
+            arms,
+            total,
+            None if stated is None else total - stated,
+            power,
+        )
+        for arms, total, names, match in shown
+    ]
 
 
 def _whole_numbers(
     n: float, attrition: float, inflation: Inflation, shares: tuple[float, ...]
 ) -> dict[tuple[tuple[int, ...], int], tuple[str, ...]]:
     """Return the different whole numbers that the rounding rules give, each with its rules, the most usual first."""
-    starts = {"": n} if inflation == "none" else {"": n, WHOLE: float(math.ceil(n - 1e-9))}
+    starts = {"": n} if inflation == "none" else {"": n, WHOLE: float(max(math.ceil(n - 1e-9), 1))}
     found: dict[tuple[tuple[int, ...], int], list[str]] = {}
     for name in sorted((prefix + rule for prefix in starts for rule in ROUNDINGS), key=_rounding_rank):
         rule: Rounding = name.removeprefix(WHOLE)  # type: ignore[assignment]

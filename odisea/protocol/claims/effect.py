@@ -27,7 +27,7 @@ class Effect(NamedTuple):
     hypothesis : str
         "difference", "non_inferiority" or "more_than_margin".
     supposed : tuple of str
-        "sd" or "standardised_effect" where the claim gives no effect.
+        "sd", "standardised_effect" or both where the claim gives no effect: a round SD, a usual d.
     """
 
     kind: Kind
@@ -45,9 +45,17 @@ def given_effects(claim: Claim) -> tuple[Effect, ...]:
 def supposed_effects(claim: Claim, implied_sds: tuple[float, ...]) -> tuple[Effect, ...]:
     """Return usual effects to try where the claim states none: Cohen's d, and round SDs near the implied ones."""
     wanted = abs(claim.difference) if claim.difference else None
-    by_sd = [] if wanted is None else [_supposed(wanted / sd, sd) for implied in implied_sds for sd in round_values_near(implied)]
-    by_d = [Effect("standardised", d, None if wanted is None else wanted / d, supposed=("standardised_effect",)) for d in USUAL_D]
-    return tuple(dict.fromkeys(by_sd + by_d))
+    found: dict[float, Effect] = {}
+    if wanted is not None:
+        for round_sd in (value for implied in implied_sds for value in round_values_near(implied)):
+            found.setdefault(wanted / round_sd, Effect("standardised", wanted / round_sd, round_sd, supposed=("sd",)))
+    for d in USUAL_D:
+        same = next((size for size in found if math.isclose(size, d)), d)
+        before = found.get(same)
+        sd = None if wanted is None else wanted / d
+        supposed = ("standardised_effect",) if before is None else (*before.supposed, "standardised_effect")
+        found[same] = Effect("standardised", d, sd, supposed=supposed)
+    return tuple(found.values())
 
 
 def round_values_near(value: float) -> tuple[float, ...]:
@@ -64,10 +72,6 @@ def round_values_near(value: float) -> tuple[float, ...]:
         if len(multiples) <= MOST_ROUND_VALUES:
             break
     return tuple(round(k * step, 12) for k in multiples)
-
-
-def _supposed(d: float, sd: float) -> Effect:
-    return Effect("standardised", d, sd, supposed=("sd",))
 
 
 def _of_means(claim: Claim) -> list[Effect]:

@@ -30,14 +30,12 @@ def layout_of(claim: Claim) -> Layout:
     """Return the arms of a claim; two equal arms where it says nothing."""
     given = [len(part) for part in (claim.per_arm, claim.analysed_per_arm, claim.ratio) if part is not None]
     n_arms = claim.n_arms or (given[0] if given else 2)
-    per_arm, analysed, ratio = (
-        part if part is not None and len(part) == n_arms else None for part in (claim.per_arm, claim.analysed_per_arm, claim.ratio)
-    )
-    weights = ratio or per_arm or analysed or (1,) * n_arms
+    per_arm, analysed, ratio = (_one_per_arm(part, n_arms) for part in (claim.per_arm, claim.analysed_per_arm, claim.ratio))
+    weights = ratio or per_arm or analysed or (1.0,) * n_arms
     shares = tuple(weight / weights[0] for weight in weights)
     known = claim.n_arms or given
     supposed = ("n_arms",) * (not known) + ("ratio",) * (not (ratio or per_arm or analysed) and n_arms > 1)
-    return Layout(shares, _spread(claim.total, per_arm, shares), None if analysed is None else tuple(map(float, analysed)), supposed)
+    return Layout(shares, _spread(claim.total, per_arm, shares), analysed, supposed)
 
 
 def structures(claim: Claim, layout: Layout) -> tuple[Structure, ...]:
@@ -63,7 +61,9 @@ def first_arm(n: float, shares: tuple[float, ...], structure: Structure) -> floa
     return n / compared(shares, structure)[0]
 
 
-def _spread(total: int | None, per_arm: tuple[int, ...] | None, shares: tuple[float, ...]) -> tuple[float, ...] | None:
-    if per_arm is not None:
-        return tuple(map(float, per_arm))
-    return None if total is None else tuple(total * share / sum(shares) for share in shares)
+def _one_per_arm(numbers: tuple[float, ...] | None, n_arms: int) -> tuple[float, ...] | None:
+    return tuple(map(float, numbers)) if numbers is not None and len(numbers) == n_arms else None
+
+
+def _spread(total: int | None, per_arm: tuple[float, ...] | None, shares: tuple[float, ...]) -> tuple[float, ...] | None:
+    return per_arm or (None if total is None else tuple(total * share / sum(shares) for share in shares))

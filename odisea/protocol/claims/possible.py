@@ -8,24 +8,25 @@ from odisea.protocol.claims.contradiction import Contradiction
 
 
 class Range(NamedTuple):
-    """The values that a number may take; an open end is itself impossible."""
+    """The values that a number may take; an open end is itself impossible, and so is what lies closer to 0 than `smallest`."""
 
     low: float
     high: float
     open_low: bool = False
     open_high: bool = False
+    smallest: float = 0.0
 
     def holds(self, value: float) -> bool:
         """Return whether the value is possible."""
         above = value > self.low if self.open_low else value >= self.low
         below = value < self.high if self.open_high else value <= self.high
-        return math.isfinite(value) and above and below
+        return math.isfinite(value) and above and below and (value == 0 or abs(value) >= self.smallest)
 
 
 # Beyond a million participants or a billion units nobody states a size; the limits keep every formula's arithmetic finite.
 COUNT = Range(1, 1e6)
 SHARE = Range(1e-9, 1 - 1e-9)
-SIZE = Range(-1e9, 1e9)
+SIZE = Range(-1e9, 1e9, smallest=1e-9)
 RANGES: dict[str, Range] = {
     "total": COUNT,
     "per_arm": COUNT,
@@ -34,7 +35,7 @@ RANGES: dict[str, Range] = {
     "n_arms": Range(1, 100),
     "difference": SIZE,
     "sd": Range(1e-9, 1e9),
-    "standardised_effect": Range(-1e3, 1e3),
+    "standardised_effect": Range(-1e3, 1e3, smallest=1e-9),
     "error_variance": Range(1e-18, 1e18),
     "control_proportion": SHARE,
     "arm_proportion": SHARE,

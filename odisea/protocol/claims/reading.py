@@ -54,7 +54,7 @@ class Reading(NamedTuple):
     def number(self) -> float | None:
         """Return the real number analysed in the first arm; None where the formula has none."""
         n = attempt(lambda: self.formula.number(self.question))
-        return None if n is None else first_arm(n * self.inflation, self.layout.shares, self.structure)
+        return None if n is None or n <= 0 else first_arm(n * self.inflation, self.layout.shares, self.structure)
 
     def power(self, arms: tuple[float, ...]) -> float | None:
         """Return the power of these analysed numbers per arm; None where the formula has none."""
@@ -76,6 +76,8 @@ class Reading(NamedTuple):
 def readings(claim: Claim, layout: Layout, convention: Convention, effects: tuple[Effect, ...]) -> Iterator[Reading]:
     """Yield every applicable reading under one convention, the most usual first."""
     for effect in effects:
+        if effect.kind == "f" and convention.sides == 1:  # an F test has no sides
+            continue
         for structure in structures(claim, layout):
             for formula in formulas(claim, structure, effect.kind):
                 for clustering in clusterings(claim, structure):

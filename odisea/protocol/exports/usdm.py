@@ -237,8 +237,8 @@ def _sponsor_role(protocol: Protocol) -> list[Node]:
 def _blinded_roles(protocol: Protocol) -> list[Node]:
     """Return who is blinded, according to registry or text, and who is said not to be."""
     blinding = protocol.blinding
-    masked = dict.fromkeys((*(blinding.masked.value or ()), *(blinding.also_masked.value or ())), True)
-    roles: dict[str, bool] = dict.fromkeys(blinding.unmasked.value or (), False) | masked
+    masked = (*(blinding.masked.value or ()), *(blinding.also_masked.value or ()))
+    roles = dict.fromkeys(blinding.unmasked.value or (), False) | dict.fromkeys(masked, True)
     return [
         instance(
             "StudyRole",

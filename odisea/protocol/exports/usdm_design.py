@@ -45,9 +45,7 @@ def epoch_names(protocol: Protocol) -> list[str]:
 
 def epochs(protocol: Protocol) -> list[Node]:
     """Return one `StudyEpoch` for the visits up to week 0 and one for those after it."""
-    return chained(
-        [instance("StudyEpoch", id=f"StudyEpoch_{name}", name=name, type=code(EPOCHS[name])) for name in epoch_names(protocol)]
-    )
+    return chained([instance("StudyEpoch", id=f"StudyEpoch_{name}", name=name, type=code(EPOCHS[name])) for name in epoch_names(protocol)])
 
 
 def arms(protocol: Protocol) -> list[Node]:
@@ -124,7 +122,7 @@ def _activity_names(protocol: Protocol) -> dict[str, str | None]:
     """Return the activities in order of appearance, each with what is said of it beyond the visits."""
     schedule = protocol.schedule
     at_visits: dict[str, str | None] = {name: None for visit in schedule.visits for name in visit.activities}
-    between = {name: "Every week between visits" for name in schedule.weekly}
+    between = dict.fromkeys(schedule.weekly, "Every week between visits")
     return at_visits | between | dict.fromkeys(schedule.continuous, "Recorded continuously between visits")
 
 

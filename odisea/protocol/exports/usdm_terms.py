@@ -165,7 +165,7 @@ def coded(value: str | None, terms: Mapping[str, Term]) -> Node:
 
 def known_code(value: str | None, terms: Mapping[str, Term]) -> Node | None:
     """Return the code of a value where the class can do without: None for a gap and for a value without a term."""
-    return code(terms[value]) if value in terms else None
+    return code(terms[value]) if value is not None and value in terms else None
 
 
 def alias(node: Node | None) -> Node | None:

@@ -18,7 +18,7 @@ UNNAMED = "An individual (name not imported)"
 REACHES_A_PERSON = re.compile(r"phone|e-?mail|^role$")
 FEWEST_DIGITS = 8
 
-EMAIL = re.compile(r"[\w.+'-]+@[\w-]+(?:\.[\w-]+)+")
+EMAIL = re.compile(r"(?<![\w.+'-])[\w.+'-]+@[\w-]+(?:\.[\w-]+)+")
 TELEPHONE = re.compile(
     r"\+\d[\d ().-]{6,}\d|\b(?:phone|telephone|tel[eé]fono|tel|fax|whatsapp|mobile|m[oó]vil|cel(?:ular)?)\b[.:]* *\(?\d[\d ().-]{5,}\d",
     re.IGNORECASE,

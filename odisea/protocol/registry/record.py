@@ -72,6 +72,12 @@ class Record:
             return ABSENT if not value or value in GAPS else value
         return ABSENT if value is None or value in ([], {}) else value
 
+    def texts(self, path: str) -> list[str]:
+        """Return the texts of the list at a path that are not blank, each on one line."""
+        value = self.stated(path)
+        found = [" ".join(text.split()) for text in value if isinstance(text, str)] if isinstance(value, list) else []
+        return [text for text in found if text and text not in GAPS]
+
     def entries(self, path: str) -> list[dict[str, Any]]:
         """Return the objects of the list at a path; none where it is absent."""
         value = self.stated(path)
@@ -81,6 +87,13 @@ class Record:
         """Return whether our copy would show the field: neither it nor a parent is declared not_in_source; indices do not matter."""
         steps = _steps(path)
         return not any(steps[: len(hidden)] == hidden for hidden in map(_steps, self.not_in_source))
+
+
+def text_of(entry: Mapping[str, Any], key: str) -> str:
+    """Return a text of an object on one line; empty where it is absent."""
+    text = entry.get(key)
+    line = " ".join(text.split()) if isinstance(text, str) else ""
+    return "" if line in GAPS else line
 
 
 def read_record(path: Path) -> Record:

@@ -86,6 +86,10 @@ def shape_problems(value: Any, shape: Any, name: str, path: str = "") -> Iterato
             yield _problem(value, "a list [...]", name, path)
             return
         for place, entry in enumerate(value):
+            if entry is None:
+                yield Problem(
+                    f"{name}#{inside(path, place)}", "null stands in a list", "its entries have values", "Download the record again"
+                )
             yield from shape_problems(entry, shape[0], name, inside(path, place))
     elif not _fits(value, shape):
         yield _problem(value, f"one of {', '.join(shape.values)}" if isinstance(shape, Code) else shape, name, path)

@@ -35,11 +35,11 @@ def weeks_in(text: str) -> tuple[float, ...]:
     for token in TOKEN.findall(text.casefold()):
         number = _number(token)
         if number is not None and unit:
-            found.add(_weeks(number, unit))
+            found |= _weeks([number], unit)
         elif number is not None:
             waiting.append(number)
         elif token in UNIT_OF:
-            found.update(_weeks(number, UNIT_OF[token]) for number in waiting)
+            found |= _weeks(waiting, UNIT_OF[token])
             unit, waiting = ("" if waiting else UNIT_OF[token]), []
         elif token not in CONNECTORS:
             unit, waiting = "", []
@@ -68,6 +68,7 @@ def _number(token: str) -> float | None:
         return None
 
 
-def _weeks(number: float, unit: str) -> float:
-    """Return weeks to two decimals."""
-    return round(number * WEEKS_PER_UNIT[unit], 2)
+def _weeks(numbers: list[float], unit: str) -> set[float]:
+    """Return weeks to two decimals; times so short that no week is left are no visit."""
+    weeks = {number: round(number * WEEKS_PER_UNIT[unit], 2) for number in numbers}
+    return {week for number, week in weeks.items() if week or not number}

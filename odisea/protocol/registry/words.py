@@ -7,7 +7,8 @@ from collections.abc import Collection
 
 WORD = re.compile(r"[^\W_]+")
 LONGEST_ID = 40
-SIMPLE = str.maketrans({"–": "-", "—": "-", "−": "-", "’": "'", "‘": "'", "“": '"', "”": '"', "≥": ">=", "≤": "<=", "\xa0": " "})  # noqa: RUF001
+LONGEST_BY_LETTER = 4000  # beyond, likeness counts whole words: by letters its time grows with the square
+SIMPLE = str.maketrans({"–": "-", "—": "-", "−": "-", "’": "'", "‘": "'", "“": '"', "”": '"', "≥": ">=", "≤": "<=", "\xa0": " "})
 
 
 def normal(text: str) -> str:
@@ -20,19 +21,25 @@ def code_form(text: str) -> str:
     return "".join(WORD.findall(normal(text))).replace("randomis", "randomiz")
 
 
+def words_of(text: str) -> frozenset[str]:
+    """Return the words of a text in normal form."""
+    return frozenset(WORD.findall(normal(text)))
+
+
 def token_set_ratio(one: str, other: str) -> float:
     """Return the likeness of two texts from 0 to 1 by their sets of words, whatever the order and repetition."""
-    a, b = set(WORD.findall(normal(one))), set(WORD.findall(normal(other)))
+    a, b = words_of(one), words_of(other)
     shared = sorted(a & b)
+    if len(one) + len(other) > LONGEST_BY_LETTER:
+        return round(2 * len(shared) / (2 * len(shared) + min(len(a), len(b)) - len(shared) or 1), 2)
     first, second = " ".join(shared + sorted(a - b)), " ".join(shared + sorted(b - a))
     pairs = [(first, second)] + [(" ".join(shared), text) for text in (first, second)] * bool(shared)
     return round(max(difflib.SequenceMatcher(None, left, right, autojunk=False).ratio() for left, right in pairs), 2)
 
 
-def overlap(one: str, other: str) -> float:
-    """Return the share of common words of two texts: quick, for finding which entries belong together."""
-    a, b = set(WORD.findall(normal(one))), set(WORD.findall(normal(other)))
-    return len(a & b) / len(a | b) if a | b else 0.0
+def overlap(one: frozenset[str], other: frozenset[str]) -> float:
+    """Return the share of common words: quick, for finding which entries belong together."""
+    return len(one & other) / len(one | other) if one | other else 0.0
 
 
 def identifier(text: str, fallback: str, taken: Collection[str] = ()) -> str:

@@ -1,4 +1,4 @@
-"""Plain data as YAML text with comments, in the subset that our loader reads: texts in double quotes wherever they could mean something else."""
+"""Plain data as YAML text with comments, as our loader reads it: a text that could mean something else stands in double quotes."""
 
 import json
 import re
@@ -60,7 +60,7 @@ def _item(item: Any, place: str, indent: int, comments: Mapping[str, str]) -> li
     commented = any(other.startswith(f"{place}/") for other in comments)
     if not isinstance(item, dict) or not item or (indent + len(flow) < WIDTH and not commented):
         return [*lines, f"{' ' * indent}- {flow}"]
-    first, *others = [line for line in _block(item, place, indent + 2, comments)]
+    first, *others = _block(item, place, indent + 2, comments)
     return [*lines, f"{' ' * indent}- {first[indent + 2 :]}", *others]
 
 

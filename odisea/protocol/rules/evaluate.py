@@ -59,10 +59,7 @@ def evaluate(case: Case, rules: Iterable[Rule]) -> Evaluation:
     outcomes = tuple(run(each, case) for each in rules)
     spoken = {pointer for each in outcomes if each.rule.domain != "GAP" for hit in each.hits for pointer in (hit.pointer, *hit.covers)}
     findings = tuple(
-        finding(case, each.rule, hit)
-        for each in outcomes
-        for hit in each.hits
-        if not (each.rule.domain == "GAP" and hit.pointer in spoken)
+        finding(case, each.rule, hit) for each in outcomes for hit in each.hits if not (each.rule.domain == "GAP" and hit.pointer in spoken)
     )
     return Evaluation(outcomes, findings)
 
@@ -110,7 +107,7 @@ def finding(case: Case, rule: Rule, hit: Hit) -> Finding:
         kind=rule.kind,
         title=said(rule.id, "title", values),
         ask=said(rule.id, "ask", values) if "ask" in read_texts("en")[rule.id] else None,
-        references=rule.references,
+        references=tuple(Said(cite(each, "en"), cite(each, "es")) for each in rule.references),
     )
 
 

@@ -51,7 +51,7 @@ class Finding:
     expected, message, why, ask : Said
         For readers; `ask` is the question to the investigator, None where there is nothing to ask.
     standard_ref : str or None
-        Items of standards, each with a word where its text was not checked.
+        Items of standards, each with a word where its text was not checked; `references` has them one by one.
     suggested_fix : Fix
         In words and as changes of the YAML.
     evidence : str or None
@@ -77,7 +77,7 @@ class Finding:
     kind: Kind
     title: Said
     ask: Said | None
-    references: tuple[str, ...]
+    references: tuple[Said, ...]
 
     @property
     def order(self) -> tuple[int, bool, int, int, str]:

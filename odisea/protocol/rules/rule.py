@@ -156,7 +156,13 @@ class Rule:
 
 
 def rule(
-    identifier: str, severity: Severity, kind: Kind, *, refs: tuple[str, ...] = (), reads: tuple[str, ...] = (), needs: tuple[Input, ...] = ()
+    identifier: str,
+    severity: Severity,
+    kind: Kind,
+    *,
+    refs: tuple[str, ...] = (),
+    reads: tuple[str, ...] = (),
+    needs: tuple[Input, ...] = (),
 ) -> Callable[[Check], Rule]:
     """Return a decorator that makes a rule of a function; parameters as in `Rule`."""
     return lambda check: Rule(identifier, severity, kind, refs, reads, needs, check)

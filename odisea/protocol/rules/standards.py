@@ -20,7 +20,9 @@ class Standard(NamedTuple):
 
 
 STANDARDS: dict[str, Standard] = {
-    "SPIRIT": Standard("SPIRIT 2025", "Chan A-W et al. SPIRIT 2025 statement. BMJ 2025;389:e081477, doi 10.1136/bmj-2024-081477", "verified"),
+    "SPIRIT": Standard(
+        "SPIRIT 2025", "Chan A-W et al. SPIRIT 2025 statement. BMJ 2025;389:e081477, doi 10.1136/bmj-2024-081477", "verified"
+    ),
     "CONSORT": Standard("CONSORT 2025", "Hopewell S et al. CONSORT 2025 statement. PLOS Med 2025;22(4):e1004587", "verified"),
     "TIDieR": Standard("TIDieR", "Hoffmann TC et al. BMJ 2014;348:g1687, doi 10.1136/bmj.g1687", "verified"),
     "DELTA2": Standard("DELTA2", "Cook JA et al. BMJ 2018;363:k3750, doi 10.1136/bmj.k3750", "verified"),
@@ -46,12 +48,18 @@ STANDARDS: dict[str, Standard] = {
     "CONSORT-Harms": Standard("CONSORT Harms", "CONSORT extension for harms, 2022", "recalled"),
     "PRECIS-2": Standard("PRECIS-2", "Loudon K et al. BMJ 2015;350:h2147", "recalled", "domain", "dominio"),
     "COS-LBP": Standard(
-        "Core outcome set for low back pain", "Chiarotto A et al. core outcome domains for non-specific low back pain, 2015", "recalled", "", ""
+        "Core outcome set for low back pain",
+        "Chiarotto A et al. core outcome domains for non-specific low back pain, 2015",
+        "recalled",
+        "",
+        "",
     ),
     "RoB2": Standard("RoB 2", "Sterne JAC et al. BMJ 2019;366:l4898", "recalled", "domain", "dominio"),
     "EMA-Covariates": Standard("EMA covariates", "EMA guideline on adjustment for baseline covariates, 2015", "recalled", "", ""),
     "FDA-Covariates": Standard("FDA covariates", "FDA guidance on adjusting for covariates, 2023", "recalled", "", ""),
-    "NRC2010": Standard("NRC 2010", "National Research Council, Prevention and treatment of missing data in clinical trials, 2010", "recalled", "", ""),
+    "NRC2010": Standard(
+        "NRC 2010", "National Research Council, Prevention and treatment of missing data in clinical trials, 2010", "recalled", "", ""
+    ),
     "Helsinki": Standard("Declaration of Helsinki", "World Medical Association, Declaration of Helsinki", "recalled", "", ""),
     "LGS": Standard("Ley General de Salud", "Ley General de Salud (Mexico), Título Quinto", "recalled", "article", "artículo"),
     "RLGS": Standard(
@@ -63,7 +71,11 @@ STANDARDS: dict[str, Standard] = {
     ),
     "NOM012": Standard("NOM-012-SSA3-2012", "NOM-012-SSA3-2012, DOF 4 Jan 2013", "second_hand", "section", "numeral"),
     "LGPDPPSO": Standard(
-        "LGPDPPSO 2025", "Ley General de Protección de Datos Personales en Posesión de Sujetos Obligados, DOF 20 Mar 2025", "verified", "", ""
+        "LGPDPPSO 2025",
+        "Ley General de Protección de Datos Personales en Posesión de Sujetos Obligados, DOF 20 Mar 2025",
+        "verified",
+        "",
+        "",
     ),
     "IMSS": Standard("IMSS 2810-003-002", "IMSS, procedimiento 2810-003-002 for research protocols", "second_hand", "annex", "anexo"),
     "IMSS-Guide": Standard(

@@ -46,9 +46,7 @@ def shown(value: Any, language: str = "en") -> str:
     """Return a value as one line in YAML's flow style: a gap as its word, labels left out, a `Text` in the language."""
     if isinstance(value, Fact):
         return shown(value.value, language) if value.known else value.status
-    if isinstance(value, Text):
-        return value.in_language(language)
-    if isinstance(value, Said):
+    if isinstance(value, Text | Said):
         return value.es if language == "es" else value.en
     if isinstance(value, BaseModel):
         value = {name: inner for name, inner in value if inner is not None and name != "label"}
@@ -56,6 +54,10 @@ def shown(value: Any, language: str = "en") -> str:
         return "{" + ", ".join(f"{name}: {shown(inner, language)}" for name, inner in value.items()) + "}"
     if isinstance(value, tuple | list):
         return "[" + ", ".join(shown(inner, language) for inner in value) + "]"
+    return _scalar(value)
+
+
+def _scalar(value: object) -> str:
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "nothing"}[value]
     return f"{value:.{DIGITS}g}" if isinstance(value, float) else str(value)

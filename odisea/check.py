@@ -1,0 +1,134 @@
+"""What `odisea check` reads besides the protocol and what it writes: the door of the rules, as thin as the command line."""
+
+from importlib.metadata import version
+from os.path import commonpath
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.table import Table
+
+from odisea.errors import Problem, ProtocolError
+from odisea.protocol.checklists import plan_path, read_plan
+from odisea.protocol.load import Located, load_located
+from odisea.protocol.model import Protocol
+from odisea.protocol.registry.record import read_record
+from odisea.protocol.rules.check import Checked, Given, check_files
+from odisea.protocol.rules.mend import Mended, mend
+from odisea.protocol.rules.waivers import WaiverFile
+from odisea.provenance import manifest, shown, timestamp, write_json, write_text
+from odisea.report import write_check_report
+
+HEADINGS = {
+    "en": ("Rule", "Severity", "Kind", "Title", "References"),
+    "es": ("Regla", "Gravedad", "Clase", "Título", "Referencias"),
+}
+SEVERITY_WORDS = {
+    "en": {"error": "error", "warning": "warning", "question": "question", "information": "information"},
+    "es": {"error": "error", "warning": "advertencia", "question": "pregunta", "information": "información"},
+}
+KIND_WORDS = {
+    "en": {"contradiction": "contradiction", "gap": "gap", "ambiguity": "ambiguity", "risk": "risk", "note": "note"},
+    "es": {"contradiction": "contradicción", "gap": "faltante", "ambiguity": "ambigüedad", "risk": "riesgo", "note": "nota"},
+}
+
+
+class Inputs(NamedTuple):
+    """What a check was given, and the files that it came from."""
+
+    given: Given
+    files: tuple[Path, ...]
+
+
+def read_given(located: Located[Protocol], registry: Path | None, waivers: Path | None) -> Inputs:
+    """Read the registry record, the waivers and the simulation plan of a protocol.
+
+    Parameters
+    ----------
+    located : Located[Protocol]
+        The protocol.
+    registry, waivers : Path, optional
+        In place of `registry/TRIAL.json` and `NAME.waivers.yaml` beside the protocol, which need not exist.
+
+    Raises
+    ------
+    ProtocolError
+        A file cannot be used, or the waivers are of another trial.
+    """
+    path = Path(located.document.name)
+    record_path = registry or _where_it_exists(path.parent / "registry" / f"{located.value.trial}.json")
+    waivers_path = waivers or _where_it_exists(path.with_suffix(".waivers.yaml"))
+    simulation = _where_it_exists(plan_path(path))
+    accepted = load_located(waivers_path, WaiverFile) if waivers_path else None
+    if accepted is not None and accepted.value.trial != located.value.trial:
+        found = f"these waivers are of trial {accepted.value.trial}"
+        raise ProtocolError(Problem(accepted.where("/trial"), found, f"the protocol is trial {located.value.trial}", "Give its own file"))
+    given = Given(
+        read_record(record_path) if record_path else None,
+        accepted,
+        read_plan(simulation, located) if simulation else None,
+        timestamp()[:10],
+    )
+    return Inputs(given, tuple(each for each in (record_path, waivers_path, simulation) if each))
+
+
+def _where_it_exists(path: Path) -> Path | None:
+    return path if path.is_file() else None
+
+
+def write_check(checked: Checked, inputs: Inputs, folder: Path, language: str, command: str) -> None:
+    """Write every result file of a check, its report as HTML in one language, and the manifest.
+
+    Parameters
+    ----------
+    checked : Checked
+        What was found.
+    inputs : Inputs
+        What was given.
+    folder : Path
+        Where the files go.
+    language : str
+        `en` or `es`.
+    command : str
+        The command as typed.
+    """
+    located = checked.case.located
+    files = check_files(checked, inputs.given, shown(Path(located.document.name)), version("odisea"), language)
+    outputs = [write_text(folder / name, text) for name, text in files.items()]
+    own = [Path(name) for name in dict.fromkeys([located.document.name, *(part.name for part in located.parts.values())])]
+    read = [*own, *(path for path in inputs.files if path not in own)]
+    write_json(folder / "manifest.json", manifest(command, read, outputs, {"trial": located.value.trial}))
+    write_check_report(folder, located.value, language, folder / f"check_report.{language}.html")
+
+
+def write_fixed(checked: Checked, folder: Path) -> Mended:
+    """Write a copy of the protocol and of the files that it names, with the suggestions applied that need no answer.
+
+    The copy has the layout of the originals, so that it can be checked in its turn.
+    """
+    located = checked.case.located
+    main = Path(located.document.name)
+    names = {"": main, **{located.name_of(part): Path(part.name) for part in located.parts.values()}}
+    texts = {name: path.read_text(encoding="utf-8") for name, path in names.items()}
+    mended = mend(located, texts, checked.evaluation.findings)
+    top = Path(commonpath([path.resolve().parent for path in names.values()]))
+    for name, path in names.items():
+        write_text(folder / path.resolve().relative_to(top), mended.texts.get(name, texts[name]))
+    return mended
+
+
+def rule_table(catalogue: list[dict[str, Any]], language: str) -> Table:
+    """Return the rule catalogue as a table for a terminal.
+
+    Parameters
+    ----------
+    catalogue : list of dict
+        As `odisea.protocol.rules.listing.catalogue` gives it.
+    language : str
+        `en` or `es`.
+    """
+    table = Table(*HEADINGS[language], caption=f"{len(catalogue)}")
+    for each in catalogue:
+        references = "; ".join(reference[language] for reference in each["references"])
+        words = (SEVERITY_WORDS[language][each["severity"]], KIND_WORDS[language][each["kind"]])
+        table.add_row(each["rule_id"], *words, each["title"][language], references)
+    return table

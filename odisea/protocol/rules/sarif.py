@@ -1,0 +1,130 @@
+"""Findings as SARIF 2.1.0, so that code hosts and editors show them at their lines, and as JUnit XML for build servers."""
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import quote
+from xml.etree import ElementTree
+
+from odisea.protocol.rules.evaluate import Evaluation, Outcome
+from odisea.protocol.rules.finding import Finding, Said
+from odisea.protocol.rules.rule import SEVERITIES, Rule
+from odisea.protocol.rules.standards import cite
+from odisea.protocol.rules.texts import read_texts
+
+SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+LEVELS = {"error": "error", "warning": "warning", "question": "note", "information": "note"}
+SKIPPED = ("not_run", "not_applicable")
+
+
+def sarif(evaluation: Evaluation, file: str, version: str, language: str) -> dict[str, Any]:
+    """Return a SARIF log.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        What the rules said.
+    file : str
+        The protocol's file as the log's reader finds it: relative, with slashes.
+    version : str
+        Of this program.
+    language : str
+        `en` or `es`.
+    """
+    rules = [each.rule for each in evaluation.outcomes]
+    index = {rule.id: place for place, rule in enumerate(rules)}
+    driver = {"name": "ODISEA", "version": version, "rules": [_descriptor(rule, language) for rule in rules]}
+    notes = [_notification(each, language) for each in evaluation.outcomes if each.state == "not_run"]
+    run = {
+        "tool": {"driver": driver},
+        "language": language,
+        "columnKind": "unicodeCodePoints",
+        "invocations": [{"executionSuccessful": True, "toolExecutionNotifications": notes}],
+        "results": [_result(finding, index, file, language) for finding in sorted(evaluation.findings, key=lambda each: each.order)],
+    }
+    return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
+
+
+def _descriptor(rule: Rule, language: str) -> dict[str, Any]:
+    texts = read_texts(language)[rule.id]
+    return {
+        "id": rule.id,
+        "shortDescription": {"text": texts["title"]},
+        "fullDescription": {"text": texts["why"]},
+        "help": {"text": "; ".join(cite(reference, language) for reference in rule.references) or texts["why"]},
+        "defaultConfiguration": {"level": LEVELS[rule.severity]},
+        "properties": {"severity": rule.severity, "kind": rule.kind, "domain": rule.domain},
+    }
+
+
+def _result(finding: Finding, index: Mapping[str, int], file: str, language: str) -> dict[str, Any]:
+    name, _, pointer = finding.spec_path.rpartition("#")
+    uri = quote(str(PurePosixPath(file).parent / name) if name else file)
+    region = {"startLine": finding.line, "startColumn": finding.column}
+    result: dict[str, Any] = {
+        "ruleId": finding.rule_id,
+        "ruleIndex": index[finding.rule_id],
+        "level": LEVELS[finding.severity],
+        "message": {"text": in_language(finding.message, language)},
+        "locations": [
+            {
+                "physicalLocation": {"artifactLocation": {"uri": uri}, "region": region},
+                "logicalLocations": [{"fullyQualifiedName": pointer or "/"}],
+            }
+        ],
+        "partialFingerprints": {"ruleAndPlace/v1": f"{finding.rule_id}:{finding.spec_path}"},
+    }
+    if finding.waiver:
+        reason = f"{finding.waiver.by}, {finding.waiver.date}: {in_language(finding.waiver.reason, language)}"
+        result["suppressions"] = [{"kind": "external", "status": "accepted", "justification": reason}]
+    return result
+
+
+def _notification(outcome: Outcome, language: str) -> dict[str, Any]:
+    reason = in_language(outcome.reason, language) if outcome.reason else ""
+    return {"associatedRule": {"id": outcome.rule.id}, "level": "note", "message": {"text": f"{outcome.rule.id}: {reason}"}}
+
+
+def in_language(text: Said, language: str) -> str:
+    """Return one of the two languages."""
+    return text.es if language == "es" else text.en
+
+
+def junit(evaluation: Evaluation, trial: str, language: str) -> str:
+    """Return a JUnit report as XML text: one suite per domain, one case per rule.
+
+    A rule with a finding that nobody accepted is a failure; a rule that could not be run or does not apply is skipped.
+    """
+    root = ElementTree.Element("testsuites", name=f"odisea check {trial}")
+    for domain in dict.fromkeys(each.rule.domain for each in evaluation.outcomes):
+        outcomes = [each for each in evaluation.outcomes if each.rule.domain == domain]
+        _suite(root, domain, outcomes, evaluation.findings, language)
+    ElementTree.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
+
+
+def _suite(root: ElementTree.Element, domain: str, outcomes: list[Outcome], findings: tuple[Finding, ...], language: str) -> None:
+    open_ones = {
+        each.rule.id: [finding for finding in findings if finding.rule_id == each.rule.id and not finding.waiver] for each in outcomes
+    }
+    counts = {
+        "tests": len(outcomes),
+        "failures": sum(map(bool, open_ones.values())),
+        "errors": 0,
+        "skipped": sum(each.state in SKIPPED for each in outcomes),
+    }
+    suite = ElementTree.SubElement(root, "testsuite", {"name": domain, **{name: str(count) for name, count in counts.items()}})
+    for each in outcomes:
+        title = read_texts(language)[each.rule.id]["title"]
+        case = ElementTree.SubElement(suite, "testcase", classname=f"odisea.{domain}", name=f"{each.rule.id} {title}")
+        if open_ones[each.rule.id]:
+            _failure(case, open_ones[each.rule.id], language)
+        elif each.state in SKIPPED and each.reason:
+            ElementTree.SubElement(case, "skipped", message=in_language(each.reason, language))
+
+
+def _failure(case: ElementTree.Element, findings: list[Finding], language: str) -> None:
+    worst = min(findings, key=lambda each: SEVERITIES.index(each.severity))
+    lines = [f"{each.spec_path}:{each.line}:{each.column}: {in_language(each.message, language)}" for each in findings]
+    failure = ElementTree.SubElement(case, "failure", type=worst.severity, message=in_language(worst.message, language))
+    failure.text = "\n".join(lines)
