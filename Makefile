@@ -1,9 +1,10 @@
 .DEFAULT_GOAL := all
 PYTHON ?= python3
+USDM_PYTHON ?= python3.12
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 pip := .venv/bin/python -m pip install --quiet
 
-.PHONY: all test test-full bench lock format
+.PHONY: all test test-full test-usdm bench lock format
 # Set-up and the main job: check, power in every required scenario, a rehearsal, the reports.
 all: .venv/ready
 	snakemake
@@ -20,6 +21,10 @@ test: .venv/ready
 test-full: .venv/ready
 	python -m pytest
 
+# The USDM export against the package usdm4, in an environment of its own (Python 3.12 or newer).
+test-usdm: .venv/ready .venv-usdm/ready
+	python -m pytest tests/optional/test_usdm.py
+
 bench: .venv/ready
 	odisea bench -o results/bench
 
@@ -35,8 +40,14 @@ format: .venv/ready
 	$(pip) --no-deps --no-build-isolation --editable .
 	touch $@
 
-# Renew both locks (needs uv): names, versions and hashes only, no addresses.
-compile := uv pip compile --upgrade --generate-hashes --universal --python-version 3.11 --no-header --no-annotate
+.venv-usdm/ready: requirements-usdm.lock
+	$(USDM_PYTHON) -m venv --clear .venv-usdm
+	.venv-usdm/bin/python -m pip install --quiet --no-deps --require-hashes --only-binary :all: -r requirements-usdm.lock
+	touch $@
+
+# Renew the locks (needs uv): names, versions and hashes only, no addresses.
+compile := uv pip compile --upgrade --generate-hashes --universal --no-header --no-annotate
 lock:
-	$(compile) requirements-build.in -o requirements-build.lock
-	$(compile) pyproject.toml --group dev -o requirements.lock
+	$(compile) --python-version 3.11 requirements-build.in -o requirements-build.lock
+	$(compile) --python-version 3.11 pyproject.toml --group dev -o requirements.lock
+	$(compile) --python-version 3.12 --no-emit-package titlecase requirements-usdm.in -o requirements-usdm.lock

@@ -28,8 +28,9 @@ rule all:
     input:
         f"{RESULTS}/check/findings.json",
         expand(
-            "{results}/report/power_report.{lang}.{form}",
+            "{results}/report/{report}.{lang}.{form}",
             results=RESULTS,
+            report=["check_report", "power_report"],
             lang=["es", "en"],
             form=["pdf", "html"],
         ),

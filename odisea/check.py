@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 from rich.table import Table
 
 from odisea.errors import Problem, ProtocolError
-from odisea.protocol.checklists import plan_path, read_plan
+from odisea.protocol.checklists import read_plan
 from odisea.protocol.load import Located, load_located
 from odisea.protocol.model import Protocol
 from odisea.protocol.registry.record import read_record
-from odisea.protocol.rules.check import Checked, Given, check_files
+from odisea.protocol.rules.check import Checked, Given, check_files, read_beside
 from odisea.protocol.rules.mend import Mended, mend
 from odisea.protocol.rules.waivers import WaiverFile
 from odisea.provenance import manifest, shown, timestamp, write_json, write_text
@@ -54,10 +54,8 @@ def read_given(located: Located[Protocol], registry: Path | None, waivers: Path 
     ProtocolError
         A file cannot be used, or the waivers are of another trial.
     """
-    path = Path(located.document.name)
-    record_path = registry or _where_it_exists(path.parent / "registry" / f"{located.value.trial}.json")
-    waivers_path = waivers or _where_it_exists(path.with_suffix(".waivers.yaml"))
-    simulation = _where_it_exists(plan_path(path))
+    beside = read_beside(Path(located.document.name), located.value.trial)
+    record_path, waivers_path = registry or beside.record, waivers or beside.waivers
     accepted = load_located(waivers_path, WaiverFile) if waivers_path else None
     if accepted is not None and accepted.value.trial != located.value.trial:
         found = f"these waivers are of trial {accepted.value.trial}"
@@ -65,14 +63,10 @@ def read_given(located: Located[Protocol], registry: Path | None, waivers: Path 
     given = Given(
         read_record(record_path) if record_path else None,
         accepted,
-        read_plan(simulation, located) if simulation else None,
+        read_plan(beside.plan, located) if beside.plan else None,
         timestamp()[:10],
     )
-    return Inputs(given, tuple(each for each in (record_path, waivers_path, simulation) if each))
-
-
-def _where_it_exists(path: Path) -> Path | None:
-    return path if path.is_file() else None
+    return Inputs(given, tuple(each for each in (record_path, waivers_path, beside.plan) if each))
 
 
 def write_check(checked: Checked, inputs: Inputs, folder: Path, language: str, command: str) -> None:

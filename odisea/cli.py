@@ -159,16 +159,17 @@ def export(
     output: Output,
     lang: Annotated[Language, typer.Option("--lang", help="Language of REDCap's labels.")] = Language.es,
 ) -> None:
-    """Export the design as CDISC USDM v4, or the data contract as a REDCap data dictionary."""
-    from odisea.protocol.exports import write_redcap, write_usdm
+    """Export the design as CDISC USDM v4, or the data contract as a REDCap data dictionary.
+
+    Beside it goes what the form cannot hold: NAME.statistics.json with USDM, NAME.setup.csv with REDCap.
+    """
+    from odisea.protocol.exports.write import write_redcap, write_usdm
     from odisea.protocol.load import load_protocol
 
     loaded = load_protocol(protocol)
-    if form is ExportForm.usdm:
-        write_usdm(output, loaded)
-    else:
-        write_redcap(output, loaded, lang.value)
-    say(f"{output}")
+    written = write_usdm(output, loaded) if form is ExportForm.usdm else write_redcap(output, loaded, lang.value)
+    for path in written:
+        say(f"{path}")
 
 
 @app.command(epilog=example("odisea simulate protocol/nct07248813.yaml --scenario registered --replicate 7 -o rehearsal"))

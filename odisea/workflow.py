@@ -7,6 +7,7 @@ from snakemake.exceptions import WorkflowError
 
 from odisea.errors import OdiseaError
 from odisea.protocol.load import load_located_protocol, load_yaml
+from odisea.protocol.rules.check import read_beside
 from odisea.simulate.assumptions import Scenarios
 
 NOWHERE = "name-an-export-folder-with---config-data=FOLDER"
@@ -24,6 +25,8 @@ class Workflow:
         Required scenarios; empty where the trial has no scenario file.
     parts : tuple of str
         Instruments and dictionaries that the protocol names: a change in one of them changes results.
+    beside : tuple of str
+        What `odisea check` reads besides the protocol, as far as it exists: registry record, waivers, simulation plan.
     assumptions, scenarios_file : str
         Declarations beside the protocol's folder.
     export, allocation : str
@@ -35,6 +38,7 @@ class Workflow:
     trial: str
     scenarios: tuple[str, ...]
     parts: tuple[str, ...]
+    beside: tuple[str, ...]
     assumptions: str
     scenarios_file: str
     export: str
@@ -61,9 +65,11 @@ def read_workflow(protocol: str, data: str, allocation: str) -> Workflow:
         located.value.trial,
         tuple(name for name, spec in scenarios.items() if spec.required),
         tuple(map(str, located.files[1:])),
+        tuple(str(path) for path in read_beside(Path(protocol), located.value.trial) if path),
         str(folder / "assumptions.yaml"),
         str(scenarios_file),
         data or NOWHERE,
         allocation or str(Path(data or NOWHERE).parent / "restricted" / "allocation.csv"),
         tuple(sorted(str(path) for path in Path(data).rglob("*") if path.is_file())) if data else (),
     )
+

@@ -129,8 +129,9 @@ def lower_plan(protocol: Protocol, plan_id: str) -> tuple[PlannedAnalysis, ...]:
     Raises
     ------
     ProtocolError
-        There is no such plan, or a field that an estimator reads is a gap: one problem per gap.
+        There is no such plan, a field that an estimator reads is a gap (one problem per gap), or the design needs other estimators.
     """
+    _refuse_other_designs(protocol)
     plans = protocol.analysis.plans
     if plan_id not in plans:
         raise ProtocolError(Problem(f"{protocol.source}: /analysis/plans", f"no plan {plan_id}", f"one of {', '.join(plans)}"))
@@ -143,6 +144,21 @@ def lower_plan(protocol: Protocol, plan_id: str) -> tuple[PlannedAnalysis, ...]:
     if gaps:
         raise ProtocolError(gaps.values())
     return tuple(lowered)
+
+
+def _refuse_other_designs(protocol: Protocol) -> None:
+    """Refuse what the estimators would answer wrongly: they take participants as independent and test against no difference."""
+    framework, problems = protocol.design.framework.value, []
+    if protocol.randomisation.unit.value == "cluster":
+        allowed = "the analyses here take participants as independent, which makes every interval of such a trial too narrow"
+        where = f"{protocol.source}: /randomisation/unit"
+        problems.append(Problem(where, "clusters are randomised", allowed, "Analyse it by a method for clusters, not with this suite"))
+    if framework not in (None, "superiority"):
+        allowed = "the analyses here test against no difference, and know no margin"
+        where = f"{protocol.source}: /design/framework"
+        problems.append(Problem(where, f"the framework is {framework}", allowed, "Analyse it against its margin, not with this suite"))
+    if problems:
+        raise ProtocolError(problems)
 
 
 def _lower(protocol: Protocol, plan_id: str, spec: AnalysisSpec, reading: _Reading) -> PlannedAnalysis:

@@ -3,8 +3,6 @@
 import math
 from typing import Literal
 
-from odisea.closed_form.arguments import finite, positive
-
 Inflation = Literal["divide", "multiply", "none"]
 Rounding = Literal[
     "up_per_arm", "up_first_arm", "nearest_per_arm", "down_per_arm", "up_total", "nearest_total", "down_total", "up_even_total",
@@ -49,7 +47,8 @@ def recruited_for(analysed: float, attrition: float, inflation: Inflation) -> fl
     >>> round(recruited_for(131.34, 0.23, "divide"), 1), round(recruited_for(131.34, 0.23, "multiply"), 1)
     (170.6, 161.5)
     """
-    positive("analysed", analysed)
+    if not analysed > 0:
+        raise ValueError(f"analysed must be positive, found {analysed!r}")
     factor = {"divide": 1 / completer_share(attrition), "multiply": 1 + attrition, "none": 1.0}
     if inflation not in factor:
         raise ValueError(f"inflation is {inflation!r}; it must be one of {', '.join(factor)}")
@@ -58,7 +57,7 @@ def recruited_for(analysed: float, attrition: float, inflation: Inflation) -> fl
 
 def completer_share(attrition: float) -> float:
     """Return 1 - attrition; refuses a share that leaves nobody."""
-    share = 1 - float(finite("attrition", attrition))
+    share = 1 - attrition
     if not 0 < share <= 1:
         raise ValueError(f"attrition must be at least 0 and below 1, found {attrition!r}")
     return share
@@ -86,7 +85,9 @@ def rounded_arms(n_arm: float, shares: tuple[float, ...], rounding: Rounding) ->
     """
     how, what, multiple = ROUNDINGS[rounding]
     first = _rounded(n_arm, "up", 1) if what == "first" else n_arm
-    exact = [first * float(positive("share", share)) for share in shares]
+    if not all(share > 0 for share in shares):
+        raise ValueError(f"shares must be positive, found {shares!r}")
+    exact = [first * share for share in shares]
     if what != "total":
         arms = tuple(_rounded(n, how, multiple) for n in exact)
         return arms, sum(arms)

@@ -76,12 +76,12 @@ def prepare(study: Study, scenario: Scenario, seed: int, store: Path, workers: i
         Where calibrations are kept: store/TRIAL/scenarios.
     """
     protocol = study.protocol
-    recipes, rows = simulated_recipes(protocol), trial_rows(protocol)
+    planned = planned_analyses(protocol)
     draft = draft_mechanism(scenario, protocol)
+    recipes, rows = simulated_recipes(protocol), trial_rows(protocol)
     calibration, digest = calibrated(
         store / protocol.trial / "scenarios", scenario, draft, recipes, rows, study.scenarios.calibration, workers
     )
-    planned = planned_analyses(protocol)
     job = Job(seed, participants(scenario, protocol), calibration.mechanism, recipes, make_table([one.analysis for one in planned]))
     identity = {
         "calibration": digest,

@@ -22,10 +22,10 @@ class Fault(NamedTuple):
     near: str = ""
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str:
     """Return the known name that was probably meant; empty where none is near. Long lists and long names are not compared whole."""
     compared = list(islice(known, MOST_COMPARED)) if len(name) <= LONGEST_COMPARED else []
-    return next(iter(difflib.get_close_matches(name, compared, n=1, cutoff=0.6)), "")
+    return next(iter(difflib.get_close_matches(name, compared, n=1, cutoff=likeness)), "")
 
 
 def unknown(pointer: str, what: str, name: str | None, known: Collection[str]) -> Iterator[Fault]:

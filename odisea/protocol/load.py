@@ -182,7 +182,7 @@ def _refuse_too_many_files(document: Document) -> None:
     """Raise if the files that a protocol names are too many, or together too large, to be declarations."""
     for pointer in NAMED_FILES:
         names = [name for _, name in islice(_entries(document.data, pointer), MOST_FILES + 1)]
-        sizes = [_size(Path(document.name).parent / name) for name in names if isinstance(name, str)]
+        sizes = [_read_size(Path(document.name).parent / name) for name in names if isinstance(name, str)]
         found = "the files named here are together larger than 1 MiB" if sum(sizes) > LARGEST_FILE else ""
         if len(names) > MOST_FILES:
             found = f"more than {MOST_FILES} files are named here"
@@ -190,8 +190,12 @@ def _refuse_too_many_files(document: Document) -> None:
             raise ProtocolError(Problem(document.where(pointer), found, "declarations are small", "Join or delete some of them", "SYN-03"))
 
 
-def _size(path: Path) -> int:
-    return path.stat().st_size if _is_file(path) else 0
+def _read_size(path: Path) -> int:
+    """Return the size of a file; 0 where it cannot be read (which is told when it is loaded)."""
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except OSError:
+        return 0
 
 
 def _beside(document: Document, place: str, name: object) -> Path:
@@ -205,16 +209,13 @@ def _beside(document: Document, place: str, name: object) -> Path:
     path = Path(document.name).parent / name
     if Path(name).is_absolute():
         raise ProtocolError(Problem(where, f"{name} is an absolute path", allowed, "Shorten it", "SYN-15"))
-    if not _is_file(path):
+    try:
+        there = path.is_file()
+    except OSError:  # the name is longer than a file's name can be
+        there = False
+    if not there:
         raise ProtocolError(Problem(where, f"the file {name} does not exist", f"looked for {path}", "Check the name", "SYN-15"))
     return path
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # the name is longer than a file's name can be
-        return False
 
 
 def _not_a_field(document: Document, name: str) -> Problem:

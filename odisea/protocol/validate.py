@@ -75,10 +75,26 @@ def validate(document: Document, model: type[M], data: Mapping[str, Any] | None 
     content = document.data if data is None else dict(data)
     refuse_other_kind(document, model)
     try:
-        return model.model_validate(content)
+        valid = model.model_validate(content)
     except ValidationError as error:
         faults = [_resolve(document, detail) for detail in error.errors(include_url=False)]
         raise ProtocolError(islice(_problems(document, model, faults), MOST_PROBLEMS)) from error
+    misspelt = list(islice(_misspelt_gaps(document, "", document.data), MOST_PROBLEMS))
+    if misspelt:
+        raise ProtocolError(misspelt)
+    return valid
+
+
+def _misspelt_gaps(document: Document, pointer: str, data: object) -> Iterator[Problem]:
+    """Give the words that nearly declare a gap: where a text is allowed, one would pass for a stated value."""
+    if isinstance(data, str):
+        near = nearest(data.lower(), GAPS, likeness=0.85) if data[:2].lower() == "no" and " " not in data else ""
+        if near and data not in GAPS:
+            found, allowed = f"{_shown(pointer)} is {described(data)}", f"a gap is declared by the word {' or '.join(GAPS)}"
+            yield Problem(document.where(pointer), found, allowed, f"Did you mean {near}?", "SYN-10")
+    entries = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, tuple) else ()
+    for key, value in entries:
+        yield from _misspelt_gaps(document, child(pointer, key), value)
 
 
 def refuse_other_kind(document: Document, model: type[BaseModel]) -> None:

@@ -20,7 +20,8 @@ from odisea.report.content import (
     Trace,
     say,
 )
-from odisea.report.numbers import DASH, Traced, fixed, percent, short, whole
+from odisea.report.numbers import DASH, Traced, fixed, short, whole
+from odisea.report.numbers import percent as percentage
 
 GIVEN = ("total", "difference", "sd", "standardised_effect", "power", "alpha", "sides", "attrition", "correlation", "control_proportion")
 SHARES = ("power", "attrition", "control_proportion")
@@ -34,6 +35,11 @@ def claim_section(result: CheckResult) -> Section:
     """Recompute the claim: given, missing, implied, reproduced, contradictory."""
     blocks = [_given(result), *_missing(result), *_contradictions(result), *_implied(result), *_candidates(result)]
     return Section("claim", say("review.claim"), tuple(blocks))
+
+
+def percent(number: Traced) -> Phrase:
+    """Print a share as a percentage with its sign."""
+    return say("cell.percent", n=percentage(number))
 
 
 def _at(*steps: object) -> Trace:
@@ -86,6 +92,8 @@ def _named(place: int, name: str, value: float | None) -> Phrase:
 def _implied(result: CheckResult) -> list[Block]:
     """Tabulate the values that would make the statement true, by formula and by who is counted as analysed."""
     solved = [(place, each) for place, each in enumerate(result.claim["solved"]) if each["convention"] == USUAL]
+    if any(each["quantity"] == "sd" for _, each in solved):  # the standardised effect is the difference over it
+        solved = [(place, each) for place, each in solved if each["quantity"] != "standardised_effect"]
     bases = [basis for basis in BASES if any(each["basis"] == basis for _, each in solved)]
     grouped: dict[tuple[Any, ...], dict[str, tuple[int, float]]] = {}
     for place, each in solved:

@@ -17,6 +17,7 @@ from odisea.report.content import (
     Paragraph,
     Phrase,
     Plain,
+    Reference,
     Row,
     Section,
     Table,
@@ -62,7 +63,8 @@ def contradictions(result: CheckResult) -> Section:
 def main_questions(result: CheckResult) -> Section:
     """List what to ask the investigator first: the questions behind errors and warnings, then the other rules' questions."""
     asked = _unique(each.ask for each in result.open if each.ask and not each.general)
-    blocks: list[Block] = [Paragraph("about", (say("review.questions_about"),))]
+    more = (say("review.questions_more", section=Reference("GAP")),) if any(each.domain == "GAP" for each in result.open) else ()
+    blocks: list[Block] = [Paragraph("about", (say("review.questions_about"), *more))]
     blocks.append(Bullets("list", asked) if asked else Paragraph("none", (say("review.no_question"),)))
     return Section("questions", say("review.questions"), tuple(blocks))
 
@@ -118,6 +120,12 @@ def where(each: FindingRow) -> Phrase:
     return say("review.line", path=Plain(each.spec_path, code=True), line=whole(line), column=whole(column))
 
 
+def line_of(each: FindingRow) -> Phrase:
+    """Return path and line of a finding."""
+    line = Traced(float(each.line), Trace("findings.json", f"{each.rule_id} {each.spec_path}/line"))
+    return say("review.at_line", path=Plain(each.spec_path, code=True), line=whole(line))
+
+
 def yaml_lines(each: FindingRow) -> tuple[str, ...]:
     """Return the suggested changes as lines: the place, and what to write there."""
     return tuple(f"{one.path}: {shown(one.value)}" if one.op != "remove" else f"{one.path} (-)" for one in each.suggested_fix.patch)
@@ -129,7 +137,7 @@ def _table(severity: str, found: list[FindingRow]) -> Table:
         Column("finding", say("review.finding"), "start", 0.52),
         Column("place", say("review.place"), "start", 0.38),
     )
-    rows = tuple(Row(f"{each.rule_id}.{place}", (Plain(each.rule_id), each.message, where(each))) for place, each in enumerate(found))
+    rows = tuple(Row(f"{each.rule_id}.{place}", (Plain(each.rule_id), each.message, line_of(each))) for place, each in enumerate(found))
     return Table(f"{severity}_table", say(f"severity.{severity}.caption"), columns, rows, small=True)
 
 
@@ -140,7 +148,7 @@ def general_sections(result: CheckResult) -> tuple[Section, ...]:
         found = [each for each in result.open if each.domain == domain]
         if found:
             columns = (Column("what", say("review.what"), "start", 0.6), Column("place", say("review.place"), "start", 0.4))
-            rows = tuple(Row(f"{place}", (_general(each), where(each))) for place, each in enumerate(found))
+            rows = tuple(Row(f"{place}", (_general(each), line_of(each))) for place, each in enumerate(found))
             table = Table(f"{domain}_table", say(f"review.{domain}_caption"), columns, rows, small=True)
             made.append(Section(domain, say(f"review.{domain}"), (Paragraph("about", (say(f"review.{domain}_about"),)), table)))
     return tuple(made)

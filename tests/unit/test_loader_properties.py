@@ -23,9 +23,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from small_protocol import CORE, FILES, PROTOCOL, write_small_protocol
 
+from odisea.data.mapping import SiteMapping
 from odisea.errors import Problem, ProtocolError
 from odisea.protocol.compose import compose
-from odisea.protocol.load import load_located_protocol
+from odisea.protocol.declaration import Declaration
+from odisea.protocol.load import load_located_protocol, load_yaml
+from odisea.simulate.assumptions import Assumptions, Scenarios
 from tests.conftest import ROOT
 
 SECONDS = 5.0
@@ -39,14 +42,14 @@ FOREIGN_WORDS = ("Traceback", "pydantic", "Input should", "validation error", "F
 
 def loads_or_explains(load: Callable[[], object]) -> str:
     """Check the answer of the loader, and return `model` or the rules of its problems."""
-    before, start = _forget_peak(), time.perf_counter()
+    before, start = _forget_peak(), time.process_time()  # a loader waits for nobody: other processes do not count
     problems: tuple[Problem, ...] = ()
     try:
         load()
     except ProtocolError as error:
         problems = error.problems
         assert problems, "refused without a reason"
-    assert time.perf_counter() - start < SECONDS
+    assert time.process_time() - start < SECONDS
     assert _peak() - before < MEGABYTES
     assert len(problems) <= 100
     for problem in problems:
@@ -107,17 +110,18 @@ def hold_for(strategy: st.SearchStrategy[Any], load: Callable[[Any], object], ex
 
 
 class Folder(NamedTuple):
-    """A valid protocol with the files that it names; one of them at a time is changed."""
+    """A valid protocol (or another declaration) with the files that it names; one of them at a time is changed."""
 
     path: Path
     protocol: str
     files: dict[str, bytes]
+    load: Callable[[Path], object] = load_located_protocol
 
     def load_with(self, name: str, content: bytes) -> object:
         """Load the protocol with another content of one file."""
         (self.path / name).write_bytes(content)
         try:
-            return load_located_protocol(self.path / self.protocol)
+            return self.load(self.path / self.protocol)
         finally:
             (self.path / name).write_bytes(self.files[name])
 
@@ -254,7 +258,7 @@ def changed_nodes(draw: st.DrawFn, folder: Folder) -> tuple[str, bytes]:
     data = folder.data(name)
     for _ in range(draw(st.integers(1, 3))):
         ways = list(nodes(data))
-        way = ways[draw(st.integers(0, len(ways) - 1))]
+        way = draw(st.sampled_from(ways))
         parent, key = parent_of(data, way), way[-1]
         change = draw(st.sampled_from(["replace", "replace", "delete", "double", "rename", "move"]))
         if change == "replace":
@@ -266,20 +270,20 @@ def changed_nodes(draw: st.DrawFn, folder: Folder) -> tuple[str, bytes]:
         elif change == "double" and isinstance(parent, list):
             parent.insert(key, copy.deepcopy(parent[key]))
         else:
-            other = ways[draw(st.integers(0, len(ways) - 1))]
+            other = draw(st.sampled_from(ways))
             value = copy.deepcopy(parent[key])
             parent_of(data, other)[other[-1]] = value
     return name, as_text(data, draw(st.sampled_from(["json", "lines"])))
 
 
-@few_or_many(470, 4_000)
+@few_or_many(475, 4_000)
 def test_a_small_protocol_with_changed_nodes_is_loaded_or_explained(examples: int, small: Folder) -> None:
     answers = hold_for(changed_nodes(small), lambda changed: small.load_with(*changed), examples)
     assert answers["model"] > examples / 50, answers
     assert len(answers) > 5, answers
 
 
-@few_or_many(30, 1_000)
+@few_or_many(25, 1_000)
 def test_our_protocol_with_changed_nodes_is_loaded_or_explained(examples: int, real: Folder) -> None:
     answers = hold_for(changed_nodes(real), lambda changed: real.load_with(*changed), examples)
     assert answers["model"] > examples / 50, answers
@@ -288,7 +292,7 @@ def test_our_protocol_with_changed_nodes_is_loaded_or_explained(examples: int, r
 WRONG: tuple[Any, ...] = (None, True, -1, 1.5, "zz", [], ["zz", 1], {}, {"zz": 1}, {"proposed": 1, "reason": "x"}, 10**29)
 
 
-@pytest.mark.parametrize("share", [80, pytest.param(1, marks=pytest.mark.full)])
+@pytest.mark.parametrize("share", [120, pytest.param(1, marks=pytest.mark.full)])
 def test_a_wrong_value_at_every_place_of_our_protocol_is_loaded_or_explained(share: int, real: Folder) -> None:
     """Every place in `make test-full`, some of them otherwise; the wrong values take turns."""
     for name in real.files:
@@ -328,7 +332,7 @@ TOKENS = [
 
 def mutate(draw: st.DrawFn, content: bytes) -> bytes:
     """Flip, delete, insert, double or cut some bytes at a random place."""
-    start = draw(st.integers(0, max(len(content) - 1, 0)))
+    start = draw(st.sampled_from(range(max(len(content), 1))))
     end = min(len(content), start + draw(st.integers(1, 40)))
     change = draw(st.sampled_from(["flip", "delete", "insert", "double", "truncate", "move"]))
     if change == "flip":
@@ -342,7 +346,7 @@ def mutate(draw: st.DrawFn, content: bytes) -> bytes:
         return content[:end] + content[start:end] * draw(st.integers(1, 3)) + content[end:]
     if change == "truncate":
         return content[:start]
-    place = draw(st.integers(0, len(content)))
+    place = draw(st.sampled_from(range(len(content) + 1)))
     return content[:place] + content[start:end] + content[place:]
 
 
@@ -356,17 +360,37 @@ def changed_bytes(draw: st.DrawFn, folder: Folder) -> tuple[str, bytes]:
     return name, content
 
 
-@few_or_many(470, 4_000)
+@few_or_many(475, 4_000)
 def test_a_small_protocol_with_changed_bytes_is_loaded_or_explained(examples: int, small: Folder) -> None:
     answers = hold_for(changed_bytes(small), lambda changed: small.load_with(*changed), examples)
     assert answers["model"] > examples / 50, answers
     assert len(answers) > 5, answers
 
 
-@few_or_many(30, 1_000)
+@few_or_many(25, 1_000)
 def test_our_protocol_with_changed_bytes_is_loaded_or_explained(examples: int, real: Folder) -> None:
     answers = hold_for(changed_bytes(real), lambda changed: real.load_with(*changed), examples)
     assert answers["model"] > examples / 50, answers
+
+
+# ---------------------------------------------------------------- the other declarations
+
+
+@few_or_many(20, 500)
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [
+        ("simulate/assumptions.yaml", Assumptions),
+        ("simulate/scenarios.yaml", Scenarios),
+        ("protocol/examples/ashar_prt/mapping.yaml", SiteMapping),
+    ],
+)
+def test_another_declaration_that_is_changed_is_loaded_or_explained(
+    name: str, model: type[Declaration], examples: int, tmp_path: Path
+) -> None:
+    folder = Folder(tmp_path, "one.yaml", {"one.yaml": (ROOT / name).read_bytes()}, lambda path: load_yaml(path, model))
+    for changed in (changed_nodes(folder), changed_bytes(folder)):
+        hold_for(changed, lambda case: folder.load_with(*case), examples)
 
 
 # ---------------------------------------------------------------- anything at all
@@ -427,7 +451,6 @@ def worst_cases() -> dict[str, str | bytes]:
         "merge keys": "a: &a {b: 1}\n" + many("k{n}: {{<<: *a}}\n", 5000),
         "quoted text of 1 MiB": headed('a: "' + "x" * (LARGEST - 100) + '"'),
         "plain text of 1 MiB": headed("a: " + "x " * (LARGEST // 2 - 50)),
-        "block text of 1 MiB": headed("a: >\n" + " y\n" * (LARGEST // 3 - 50)),
         "10 MB": headed("a: " + "x" * 10_000_000),
         "brackets": "[" * (LARGEST - 1),
         "braces": "{a: " * (LARGEST // 4),
@@ -435,7 +458,6 @@ def worst_cases() -> dict[str, str | bytes]:
         "question marks": "? " * (LARGEST // 2 - 1),
         "steps": "".join(f"{' ' * n}a:\n" for n in range(1000)),
         "500,000 values": headed("a: [" + "1," * 500_000 + "]"),
-        "19,000 values": headed("a: [" + "1," * 19_000 + "]"),
         "19,000 unknown fields": headed(many("f{n}: 1\n", 9_500)),
         "line of 1 MiB": headed("# " + "x" * (LARGEST - 100)),
         "integer of 100,000 digits": headed("n: " + "9" * 100_000),
@@ -463,7 +485,6 @@ def worst_cases() -> dict[str, str | bytes]:
         "unknown covariates": PROTOCOL.replace("[scale@start, age, sex]", "[" + many("age{n}, ", 15_000) + "age]"),
         "covariates of many analyses": with_covariates(700, 350),
         "analyses of many covariates": with_covariates(1_200, 120),
-        "the most analyses of the most covariates": with_covariates(199, 198),
         "the most analyses among many codings": with_covariates(1_900, 198, 190),
         "the most analyses among many outcomes": with_covariates(190, 198).replace("outcomes:\n", f"outcomes:\n{OUTCOMES}", 1),
         "dictionary a thousand times": PROTOCOL.replace("[core.yaml, own.yaml]", "[" + "core.yaml, " * 15_000 + "own.yaml]"),

@@ -66,6 +66,8 @@ CASES = [
     Case("SYN-10", "attrition: 0.2", "attrition: not_stated", "attrition:"),
     Case("SYN-10", "attrition: 0.2", "attrition: {derived: 0.2, from: x}", "attrition: {derived: null, from: x}"),
     Case("SYN-10", "attrition: 0.2", "attrition: not_in_source", "attrition: {derived: not_stated, from: x}"),
+    Case("SYN-10", "ISRCTN00000000", "not_stated", "not_statd"),
+    Case("SYN-10", "ISRCTN00000000", "not stated in the paper", "Not-stated"),
     Case("SYN-10", "scale: scale.yaml", "scale: scale.yaml", "scale: ~"),
     Case("SYN-10", "end, week: 12", "end, week: 12", "end, week: null"),
     Case("SYN-11", "ratio: [2, 1, 1]", "ratio: [2, 1, 1]", "ratio: [2, 1, 1"),
@@ -79,7 +81,10 @@ CASES = [
     Case("SYN-13", "alpha: {proposed: 0.05, reason: usual}", "alpha: 0.05", "alpha: {proposed: 0.05}"),
     Case("SYN-13", "scale: scale.yaml", "scale: scale.yaml", "scale: 3"),
     Case("SYN-13", "    decade: ", "    age_in_decades: ", "    age@start: "),
-    Case("SYN-13", "description: Weight", "description: Weight", 'description: Weight, pattern: "["', O),
+    Case("SYN-13", "  plans:\n    main:", "  plans:\n    main_2:", "  plans:\n    main/2:"),
+    Case("SYN-13", "description: Participant", 'description: Participant, pattern: "[a-z]+"', 'description: Participant, pattern: "["', O),
+    Case("SYN-13", "description: Participant", "description: Participant", 'description: Participant, pattern: "[[a]"', O),
+    Case("SYN-13", "description: Weight", "description: Weight", "description: Weight, pattern: x", O),
     Case("SYN-13", "age_years: {type: int,", "age_years: {type: int,", "age_years: {type: whole,", O),
     Case("SYN-14", "outcomes: [scale]}", "outcomes: [scale, cured]}", "outcomes: [mood]}"),
     Case("SYN-14", "ratio: [2, 1, 1]", "ratio: [1, 1, 1]", "ratio: [1, 1]"),
@@ -89,6 +94,7 @@ CASES = [
     Case("SYN-15", "scale: scale.yaml", "scale: ./scale.yaml", "scale: ruler.yaml"),
     Case("SYN-15", "own.yaml]", "own.yaml]", "own.yaml, /own.yaml]"),
     Case("SYN-15", "scale: scale.yaml", "scale: scale.yaml", f"scale: {'x' * 300}.yaml"),
+    Case("SYN-15", "scale: scale.yaml", "scale: scale.yaml", 'scale: "a\\nb.yaml"'),
 ]
 
 

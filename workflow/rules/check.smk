@@ -1,10 +1,22 @@
 rule check:
     input:
         PLAN.parts,
+        PLAN.beside,
         protocol=config["protocol"],
     output:
-        "results/{trial}/check/findings.json",
-        "results/{trial}/check/manifest.json",
+        expand(
+            "results/{{trial}}/check/{name}",
+            name=[
+                "findings.json",
+                "rules.json",
+                "claims.json",
+                "drift.json",
+                "checklists.json",
+                "findings.sarif",
+                "junit.xml",
+                "manifest.json",
+            ],
+        ),
     log:
         "results/{trial}/check/check.log",
     shell:

@@ -18,3 +18,16 @@ rule power_report:
     shell:
         "odisea report power {params.folders} --protocol {input.protocol} --lang {wildcards.lang}"
         " -o {output} 2> {log}"
+
+
+rule check_report:
+    input:
+        protocol=config["protocol"],
+        findings="results/{trial}/check/findings.json",
+    output:
+        "results/{trial}/report/check_report.{lang}.{form}",
+    log:
+        "results/{trial}/report/check_report.{lang}.{form}.log",
+    shell:
+        "odisea report check results/{wildcards.trial}/check --protocol {input.protocol} --lang {wildcards.lang}"
+        " -o {output} 2> {log}"

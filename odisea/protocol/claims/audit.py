@@ -1,5 +1,6 @@
 """The audit of a sample-size statement: what was supposed, what it implies, where it may come from, what cannot be true."""
 
+import math
 from typing import Any, NamedTuple
 
 from odisea.protocol.claims.candidate import Candidate, candidates
@@ -56,10 +57,12 @@ def audit(claim: Claim) -> Audit:
     usable, impossible = possible(claim)
     layout, tried, effects = layout_of(usable), conventions(usable), given_effects(usable)
     implied = solved(usable, layout, tried, effects)
-    supposed = () if effects else supposed_effects(usable, implied_sds(implied))
+    of_means = not effects and usable.control_proportion is None
+    supposed = supposed_effects(usable, implied_sds(implied)) if of_means else ()
     rows = candidates(usable, layout, tried, effects, supposed)
     clashes = contradictions(usable, layout, tried, effects, rows)
-    return Audit(claim, _missing(usable, layout), layout.supposed, tried, implied, rows, (*impossible, *clashes))
+    found = tuple(Contradiction(code, {name: float(x) for name, x in numbers.items()}) for code, numbers in (*impossible, *clashes))
+    return Audit(claim, _missing(usable, layout), layout.supposed, tried, implied, rows, found)
 
 
 def as_json(result: Audit) -> dict[str, Any]:
@@ -108,5 +111,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [_plain(part) for part in value]
     if isinstance(value, float):
-        return float(f"{value:.{DIGITS}g}") if abs(value) < float("inf") else None
+        rounded = float(f"{value:.{DIGITS}g}")
+        return rounded if math.isfinite(rounded) else None
     return value

@@ -95,5 +95,6 @@ def claim_of(protocol: Protocol) -> Claim:
         n_covariates=size.n_covariates.value,
         icc=size.icc.value,
         cluster_size=size.cluster_size.value,
+        margin=protocol.design.margin.value,
         test=size.test.value,
     )

@@ -14,6 +14,10 @@ HEADING_WORDS = (
     ("exclusion", re.compile(r"\bexclusi[oó]n\b", re.IGNORECASE)),
 )
 NOT_INCLUDED = re.compile(r"\bnon?[ -]?inclusi[oó]n\b", re.IGNORECASE)  # a usual word for exclusion in Spanish and French
+PLAIN_HEADING = re.compile(
+    r"(?:(?:key|main|major|general)\s+)?(?:inclusion|exclusion)(?:\s+criteria)?|criterios?\s+de\s+(?:inclusi[oó]n|exclusi[oó]n|exclusion)",
+    re.IGNORECASE,
+)
 OTHER_HEADING = re.compile(r"\b(eliminaci[oó]n|withdrawal|discontinuation|elimination)\b.*:?$", re.IGNORECASE)
 CRITERIA_WORD = re.compile(r"\bcriteri(a|on|os|o)\b", re.IGNORECASE)
 LONGEST_HEADING = 100
@@ -42,12 +46,14 @@ def parse_criteria(block: str) -> Criteria:
     current = parts["rest"][0]
     for written in block.split("\n"):
         line = _line(written)
-        heading, text = _opened(line.text)
-        if heading:
-            current = []
-            parts[heading].append(current)
-        if text or not heading:
-            current.append(line._replace(text=text))
+        heading, title, text = _opened(line.text)
+        if not heading:
+            current.append(line)
+            continue
+        current = [line._replace(text=text)] if text else []
+        parts[heading].append(current)
+        if title and not PLAIN_HEADING.fullmatch(NOT_INCLUDED.sub("exclusion", title)):
+            parts["rest"].append([line._replace(text=title)])
     rest = [line.text for section in parts["rest"] for line in section if line.text]
     inclusion, exclusion = (_entries(parts[name], rest) for name in ("inclusion", "exclusion"))
     return Criteria(inclusion, exclusion, tuple(rest))
@@ -65,25 +71,22 @@ def _line(written: str) -> _Line:
     return _Line(indent if match else None, indent, " ".join((match[2] if match else written).split()))
 
 
-def _opened(text: str) -> tuple[str, str]:
-    """Return the list that a line opens, if any, and what of the line is no heading (of another kind of list all of it)."""
-    heading = _heading(text)
-    if heading:
-        return heading, text if heading == "rest" else ""
+def _opened(text: str) -> tuple[str, str, str]:
+    """Return the list that a line opens (none: empty), what of the line is its heading, and what stands behind the heading."""
     head, colon, tail = text.partition(":")
-    heading = _heading(head + colon) if colon and CRITERIA_WORD.search(head) else ""
-    return (heading, tail.strip()) if heading in ("inclusion", "exclusion") else ("", text)
+    heading = _heading(head + colon)
+    if not heading or heading == "rest":
+        return heading, "", text
+    return heading, head.strip("#*_ "), tail.strip("*_ ")
 
 
 def _heading(text: str) -> str:
-    """Return the list that a line opens: inclusion, exclusion, rest (criteria of another kind), or nothing."""
-    bare = text.strip("#*_ ")
-    if not bare or len(bare) > LONGEST_HEADING or not (bare.endswith(":") or len(bare.split()) <= 4):
+    """Return the list that a heading opens: inclusion, exclusion, rest (criteria of another kind), or nothing."""
+    bare = NOT_INCLUDED.sub("exclusion", text.strip("#*_ "))
+    if not bare or len(bare) > LONGEST_HEADING or not (bare.endswith(":") or PLAIN_HEADING.fullmatch(bare)):
         return ""
-    bare = NOT_INCLUDED.sub("exclusion", bare)
     names = [name for name, pattern in HEADING_WORDS if pattern.search(bare)]
-    alone = len(bare.rstrip(":").split()) <= 2
-    if len(names) == 1 and (alone or CRITERIA_WORD.search(bare)):
+    if len(names) == 1 and (PLAIN_HEADING.fullmatch(bare.rstrip(": ")) or CRITERIA_WORD.search(bare)):
         return names[0]
     return "rest" if not names and CRITERIA_WORD.search(bare) and OTHER_HEADING.search(bare) else ""
 

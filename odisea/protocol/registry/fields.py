@@ -103,7 +103,7 @@ PAIRS = (
 
 
 def value_at(record: Record, path: str) -> Any:
-    """Return the value of a single field in the form that protocols use (texts on one line, phases joined); ABSENT where there is none."""
+    """Return the value of a single field, its texts on one line each; ABSENT where there is none."""
     value = record.stated(path)
     if isinstance(value, str):
         return " ".join(value.split())

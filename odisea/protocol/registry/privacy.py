@@ -16,12 +16,11 @@ PERSON = "INDIV"
 UNNAMED = "An individual (name not imported)"
 
 REACHES_A_PERSON = re.compile(r"phone|e-?mail|^role$")
-FEWEST_DIGITS = 8
 
 EMAIL = re.compile(r"(?<![\w.+'-])[\w.+'-]+@[\w-]+(?:\.[\w-]+)+")
+DIGITS = r"\(?(?:\d[ ().-]{0,3}){7,14}\d"  # eight digits or more, grouped in any way
 TELEPHONE = re.compile(
-    r"\+\d[\d ().-]{6,}\d|\b(?:phone|telephone|tel[eé]fono|tel|fax|whatsapp|mobile|m[oó]vil|cel(?:ular)?)\b[.:]* *\(?\d[\d ().-]{5,}\d",
-    re.IGNORECASE,
+    rf"\+{DIGITS}|\b(?:phone|telephone|tel[eé]fono|tel|fax|whatsapp|mobile|m[oó]vil|cel(?:ular)?)\b[.:]* *\+?{DIGITS}", re.IGNORECASE
 )
 REMOVED_EMAIL = "[e-mail not imported]"
 REMOVED_NUMBER = "[telephone number not imported]"
@@ -58,9 +57,4 @@ def _unnamed(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _without_addresses(text: str) -> str:
-    return TELEPHONE.sub(_hidden_number, EMAIL.sub(REMOVED_EMAIL, text))
-
-
-def _hidden_number(match: re.Match[str]) -> str:
-    """Return the note in place of a telephone number; what has too few digits for one stays."""
-    return REMOVED_NUMBER if sum(character.isdigit() for character in match[0]) >= FEWEST_DIGITS else match[0]
+    return TELEPHONE.sub(REMOVED_NUMBER, EMAIL.sub(REMOVED_EMAIL, text))

@@ -68,7 +68,7 @@ def scaffold(record: Record) -> str:
     data = {name: parts[name] for name in ORDER if parts.get(name)}
     head = [*comment_lines(FIRST_LINE.format(parts["trial"])), EDITOR, "#", *comment_lines(GUIDE), ""]
     text = "\n".join(head) + yaml_text(data, _comments(record, parts))
-    compose(text, record.name)
+    _refuse_unreadable(text, record.name)
     return text
 
 
@@ -115,6 +115,17 @@ def _refuse_other_designs(record: Record) -> None:
     if found:
         allowed = "only interventional trials with two or more parallel arms are supported"
         raise ProtocolError(Problem(record.name, f"the trial cannot be described: {', '.join(found)}", allowed, "Give another record"))
+
+
+def _refuse_unreadable(text: str, name: str) -> None:
+    """Raise if the loader would not read the text: in practice, where a record has thousands of locations."""
+    try:
+        compose(text, name)
+    except ProtocolError as error:
+        first = error.problems[0]
+        found = f"its protocol file would not be readable: {first.found}"
+        remedy = "Shorten the record's longest list (locations or references)"
+        raise ProtocolError(Problem(name, found, first.allowed, remedy)) from error
 
 
 def _parts(record: Record) -> Yaml:

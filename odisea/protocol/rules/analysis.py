@@ -10,20 +10,26 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from odisea.protocol.compose import child
-from odisea.protocol.fact import PlannedFact, Text
+from odisea.protocol.fact import Fact, PlannedFact, Text
 from odisea.protocol.model import Protocol
 from odisea.protocol.plan import AnalysisSpec, Plan
 from odisea.protocol.rules.rule import ASK, CannotRun, Case, Hit, NotApplicable, gap, known, put, rule
 from odisea.protocol.rules.texts import shown
+from odisea.protocol.sections import Intervention
 
 PLANS = "/analysis/plans"
 ATTRITION = "/sample_size/attrition"
 NOTICEABLE_LOSS = 0.05
 LARGE_LOSS = 0.2
+NEVER_IN_GROUPS = ("DRUG", "BIOLOGICAL", "DEVICE", "DIETARY_SUPPLEMENT", "COMBINATION_PRODUCT", "GENETIC", "RADIATION", "DIAGNOSTIC_TEST")
 ILLUSTRATION = 0.5  # correlation of baseline and follow-up where the sample size gives none
-USUAL_ALPHA = 0.05
 SIDES = {"two_sided": 2, "one_sided": 1}
 SIDES_SHOWN = {"two_sided": Text(en="two-sided", es="bilateral"), "one_sided": Text(en="one-sided", es="unilateral")}
+LEVELS = {
+    "secondary": Text(en="secondary", es="secundario"),
+    "supportive": Text(en="supportive", es="de apoyo"),
+    "exploratory": Text(en="exploratory", es="exploratorio"),
+}
 SELECTIONS = {
     "univariate_p_value": Text(en="p-values of single covariates", es="los valores de p de cada covariable por separado"),
     "baseline_test": Text(en="tests of baseline differences between arms", es="pruebas de diferencias iniciales entre grupos"),
@@ -136,7 +142,7 @@ def primary_analysis_of_a_primary_outcome(case: Case) -> Iterator[Hit]:
         outcome = outcomes[each.spec.outcome]
         if outcome.level != "primary":
             pointer = f"{each.at}/outcome"
-            values = {"outcome": outcome.label, "level": outcome.level, "primary": names}
+            values = {"outcome": outcome.label, "level": LEVELS[outcome.level], "primary": names}
             yield Hit(pointer, each.spec.outcome, values, (put(pointer, ASK),))
 
 
@@ -186,40 +192,57 @@ def baseline_left_out(case: Case) -> Iterator[Hit]:
             yield Hit(each.covariates_at, each.covariates, values, (put(each.covariates_at, mended),))
 
 
+class Supposed(NamedTuple):
+    """What a power is computed from: numbers analysed in arm and reference, and the rest of the sample-size statement."""
+
+    numbers: tuple[float, float]
+    difference: float
+    sd: float
+    alpha: float
+    sides: int
+    correlation: float
+
+
 def powers(protocol: Protocol, placed: Placed) -> Text:
     """Return the power without and with the baseline value as a sentence; empty where the sample size does not allow it."""
-    from odisea.closed_form import Adjustment, ancova_power, implied_sd, t_power  # loads SciPy
+    from odisea.closed_form import Adjustment, ancova_power, t_power  # loads SciPy
+
+    size = protocol.sample_size
+    found = _supposed(protocol, placed)
+    if found is None:
+        return Text(en="", es="")
+    (arm, reference), difference, sd, alpha, sides, r = found
+    without = float(t_power(difference, sd, arm, alpha, n_reference=reference, sides=sides))
+    with_it = float(ancova_power(difference, sd, arm, alpha, Adjustment(r * r, 1), n_reference=reference, sides=sides))
+    implied = ("", "") if size.standard_deviation.known else (" (implied by the stated power)", " (la que implica la potencia declarada)")
+    taken = ("", "") if size.alpha.known else (" (that of the plan)", " (el del plan)")
+    example = ("", "") if size.correlation.known else (", as an illustration", ", a modo de ilustración")
+    return Text(
+        en=f" With {arm:.0f} and {reference:.0f} analysed, a difference of {difference:g}, an SD of {sd:.3g}{implied[0]} and a significance"
+        f" level of {alpha:g}{taken[0]}, the power is {without:.2f} without covariates and {with_it:.2f} with the baseline value alone"
+        f" (correlation {r:g}{example[0]}).",
+        es=f" Con {arm:.0f} y {reference:.0f} analizados, una diferencia de {difference:g}, una DE de {sd:.3g}{implied[1]} y un nivel de"
+        f" significación de {alpha:g}{taken[1]}, la potencia es {without:.2f} sin covariables y {with_it:.2f} solo con el valor inicial"
+        f" (correlación {r:g}{example[1]}).",
+    )
+
+
+def _supposed(protocol: Protocol, placed: Placed) -> Supposed | None:
+    """Return what the sample size gives; where it is silent the SD that its power implies, and an illustrative correlation."""
+    from odisea.closed_form import implied_sd  # loads SciPy
 
     size, spec = protocol.sample_size, placed.spec
-    difference, alpha = size.target_difference.value, size.alpha.value or placed.plan.alpha.value
-    numbers = analysed(protocol, spec)
+    alpha, numbers = size.alpha.value or placed.plan.alpha.value, analysed(protocol, spec)
+    difference, sd = abs(size.target_difference.value or 0), size.standard_deviation.value
     if size.outcome != spec.outcome or spec.method != "ancova" or not difference or alpha is None or numbers is None:
-        return Text(en="", es="")
+        return None
     sides = SIDES[size.sidedness.value or placed.plan.sidedness.value or "two_sided"]
-    sd, implied = size.standard_deviation.value, False
-    try:
-        if sd is None and size.power.value is not None:
-            sd, implied = implied_sd(numbers[0], abs(difference), size.power.value, alpha, n_reference=numbers[1], sides=sides), True
-        if sd is None:
-            return Text(en="", es="")
-        r = ILLUSTRATION if size.correlation.value is None else size.correlation.value
-        without = float(t_power(abs(difference), sd, numbers[0], alpha, n_reference=numbers[1], sides=sides))
-        adjustment = Adjustment(r * r, 1)
-        with_it = float(ancova_power(abs(difference), sd, numbers[0], alpha, adjustment, n_reference=numbers[1], sides=sides))
-    except ValueError:
-        return Text(en="", es="")
-    counts = " / ".join(f"{number:.0f}" for number in numbers)
-    from_power = implied and (" (implied by the stated power)", " (la que implica la potencia declarada)")
-    supposed = size.correlation.value is None and (", an illustration", ", a modo de ilustración")
-    proposed = size.alpha.value is None and (" (proposed)", " (propuesto)")
-    return Text(
-        en=f" With {counts} analysed per arm, a difference of {difference:g}, an SD of {sd:.3g}{from_power[0] if from_power else ''} and a"
-        f" significance level of {alpha:g}{proposed[0] if proposed else ''}, the power is {without:.2f} without any covariate and {with_it:.2f}"
-        f" with the baseline value (correlation {r:g}{supposed[0] if supposed else ''}).",
-        es=f" Con {counts} analizados por grupo, una diferencia de {difference:g}, una DE de {sd:.3g}{from_power[1] if from_power else ''} y un"
-        f" nivel de significación de {alpha:g}{proposed[1] if proposed else ''}, la potencia es {without:.2f} sin covariables y {with_it:.2f}"
-        f" con el valor inicial (correlación {r:g}{supposed[1] if supposed else ''}).",
-    )
+    correlation = ILLUSTRATION if size.correlation.value is None else size.correlation.value
+    if sd is None and size.power.value is not None and size.power.value > alpha and min(numbers) > 1:
+        sd = implied_sd(numbers[0], difference, size.power.value, alpha, n_reference=numbers[1], sides=sides)
+    if not sd or sd < 0 or min(numbers) <= 1 or abs(correlation) >= 1 or not 0 < alpha < 1:
+        return None  # an impossible number is another rule's finding
+    return Supposed(numbers, difference, sd, alpha, sides, correlation)
 
 
 def analysed(protocol: Protocol, spec: AnalysisSpec) -> tuple[float, float] | None:
@@ -530,29 +553,29 @@ def clusters_ignored(case: Case) -> Iterator[Hit]:
     """Clusters are randomised or an intervention is given in groups, and the analyses treat participants as independent."""
     unit, missing = case.protocol.randomisation.unit, []
     if unit.value == "cluster":
-        yield Hit(
-            "/randomisation/unit", unit, {"grouping": Text(en="whole clusters are randomised", es="se aleatorizan conglomerados completos")}
-        )
+        whole = Text(en="Whole clusters are randomised", es="Se aleatorizan conglomerados completos")
+        yield Hit("/randomisation/unit", unit, {"grouping": whole})
     elif not unit.known:
         missing.append("/randomisation/unit")
     given = {name for arm in case.protocol.arms for name in arm.interventions}
     for name, each in case.protocol.interventions.items():
-        if name not in given:
-            continue
-        pointer = f"{child('/interventions', name)}/format"
-        if each.programme is not None and each.programme.live_session_group_size.known:
-            pointer = f"{child('/interventions', name)}/programme/live_session_group_size"
-            fact: Any = each.programme.live_session_group_size
-            grouped = (fact.value or 0) > 1
-        else:
-            fact, grouped = each.format, each.format.value in ("group", "individual_and_group")
-        if grouped:
-            label = each.label
-            yield Hit(pointer, fact, {"grouping": Text(en=f"{label.en} is given in groups", es=f"{label.es} se imparte en grupo")})
-        elif not fact.known:
+        field, fact, grouped = _grouping(each)
+        pointer = f"{child('/interventions', name)}/{field}"
+        if name in given and grouped:
+            in_groups = Text(en=f"{each.label.en} is given in groups", es=f"{each.label.es} se imparte en grupo")
+            yield Hit(pointer, fact, {"grouping": in_groups})
+        elif name in given and not fact.known and each.type.value not in NEVER_IN_GROUPS:
             missing.append(pointer)
     if missing:
         raise CannotRun(*missing)
+
+
+def _grouping(intervention: Intervention) -> tuple[str, Fact[Any], bool]:
+    """Return where it stands whether an intervention is given in groups, the fact there, and whether it says so."""
+    if intervention.programme is not None and intervention.programme.live_session_group_size.known:
+        size = intervention.programme.live_session_group_size
+        return "programme/live_session_group_size", size, (size.value or 0) > 1
+    return "format", intervention.format, intervention.format.value in ("group", "individual_and_group")
 
 
 @rule(
@@ -603,29 +626,3 @@ def seed(case: Case) -> Iterator[Hit]:
         raise NotApplicable(PLANS)
     for at, plan in plans.items():
         yield from gap(plan.analysis_seed, f"{at}/analysis_seed", plan=plan.label)
-
-
-@rule(
-    "SAP-29",
-    "warning",
-    "risk",
-    refs=("E9", "EMA-Covariates", "FDA-Covariates"),
-    reads=("/randomisation/stratification", "/analysis/plans/*/covariates", "/analysis/plans/*/analyses/*/covariates"),
-)
-def strata_left_out(case: Case) -> Iterator[Hit]:
-    """A factor that the randomisation is stratified by is not among the covariates of a primary analysis."""
-    factors = known(case.protocol.randomisation.stratification, "/randomisation/stratification")
-    if not factors:
-        raise NotApplicable("/randomisation/stratification")
-    for each in analyses(case.protocol, "primary"):
-        used = {part for name in each.covariates for part in _names(case.protocol, name)}
-        absent = [factor for factor in factors if factor not in used]
-        if absent:
-            values = {"analysis": each.spec.label, "absent": ", ".join(absent)}
-            yield Hit(each.covariates_at, each.covariates, values, (put(each.covariates_at, ASK),))
-
-
-def _names(protocol: Protocol, covariate: str) -> tuple[str, ...]:
-    """Return what a covariate may be called: itself, its outcome, the columns that it is coded from."""
-    coding = protocol.analysis.coding.get(covariate)
-    return (covariate, covariate.partition("@")[0], *(coding.columns if coding else ()))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from odisea.protocol.fact import Fact, Text
+from odisea.protocol.fact import Text
 from odisea.protocol.model import Protocol
 from odisea.protocol.rules.rule import ASK, CannotRun, Case, Hit, NotApplicable, gap, known, put, rule
 
@@ -31,8 +31,10 @@ def level_and_roles(case: Case) -> Iterator[Hit]:
 @rule("BLD-02", "error", "contradiction", refs=("SPIRIT:24a",), reads=("/blinding/masked", "/blinding/also_masked", "/blinding/unmasked"))
 def both_ways(case: Case) -> Iterator[Hit]:
     """A role is said to be both masked and not masked."""
-    masked = {*known(case.protocol.blinding.masked, "/blinding/masked"), *(case.protocol.blinding.also_masked.value or ())}
-    for place, role in enumerate(known(case.protocol.blinding.unmasked, "/blinding/unmasked")):
+    shown = known(case.protocol.blinding.masked, "/blinding/masked")
+    masked = {*shown, *(case.protocol.blinding.also_masked.value or ())}
+    unmasked = known(case.protocol.blinding.unmasked, "/blinding/unmasked")
+    for place, role in enumerate(unmasked):
         if role in masked:
             yield Hit(f"/blinding/unmasked/{place}", role, {"role": ROLES[role]}, (put("/blinding/unmasked", ASK),))
 
@@ -73,8 +75,7 @@ def self_reported(case: Case) -> Iterator[Hit]:
         if instrument is None or not instrument.completed_by.known:
             unknown.append(f"/instruments/{outcome.instrument}/completed_by" if instrument else f"/outcomes/{name}/instrument")
         elif instrument.completed_by.value == "participant":
-            values = {"label": outcome.label, "instrument": instrument.label}
-            yield Hit(f"/outcomes/{name}/instrument", instrument.completed_by, values)
+            yield Hit(f"/outcomes/{name}/instrument", instrument.completed_by, {"label": outcome.label})
     if unknown:
         raise CannotRun(*unknown)
 
@@ -115,7 +116,7 @@ def analyst_sees_the_arm(case: Case) -> Iterator[Hit]:
     told = _recorded_in_some_arms(case.protocol)
     if told:
         pointer = "/blinding/masked" if "DATA_ANALYST" in masked else "/blinding/also_masked"
-        yield Hit(pointer, "DATA_ANALYST", {"data": ", ".join(told)}, (put("/blinding/procedure", ASK),))
+        yield Hit(pointer, "DATA_ANALYST", {"data": _joined(told)}, (put("/blinding/procedure", ASK),))
 
 
 @rule("BLD-09", "warning", "risk", refs=("SPIRIT:24a", "RoB2:4"), reads=("/blinding/level", "/blinding/masked", "/blinding/also_masked"))
@@ -135,7 +136,11 @@ def reason(case: Case) -> Iterator[Hit]:
 
 
 def _listed(roles: Iterable[str]) -> Text:
-    texts = [ROLES[role] for role in roles] or [Text(en="none", es="ninguna")]
+    return _joined([ROLES[role] for role in roles] or [Text(en="none", es="ninguna")])
+
+
+def _joined(texts: Iterable[Text]) -> Text:
+    texts = tuple(texts)
     return Text(en=", ".join(text.en for text in texts), es=", ".join(text.es for text in texts))
 
 
@@ -149,7 +154,7 @@ def _knows(role: str, protocol: Protocol) -> bool:
 
 def _somebody(protocol: Protocol) -> tuple[str, ...]:
     """Return the masked roles; what follows does not apply where there are none."""
-    facts: tuple[Fact[tuple[str, ...]], ...] = (protocol.blinding.masked, protocol.blinding.also_masked)
+    facts = (protocol.blinding.masked, protocol.blinding.also_masked)
     roles = tuple(dict.fromkeys(role for fact in facts for role in fact.value or ()))
     if not roles:
         known(protocol.blinding.masked, "/blinding/masked")
@@ -157,13 +162,14 @@ def _somebody(protocol: Protocol) -> tuple[str, ...]:
     return roles
 
 
-def _recorded_in_some_arms(protocol: Protocol) -> list[str]:
+def _recorded_in_some_arms(protocol: Protocol) -> list[Text]:
     """Return the outcomes and export files (or columns) that exist in some arms only."""
     arms = set(protocol.arm_ids)
-    told = [name for name, outcome in protocol.outcomes.items() if outcome.arms is not None and set(outcome.arms) < arms]
+    told = [outcome.label for outcome in protocol.outcomes.values() if outcome.arms is not None and set(outcome.arms) < arms]
     for name, file in protocol.dictionary.files.items():
         if file.arms is not None and set(file.arms) < arms:
-            told.append(name)
+            told.append(Text(en=name, es=name))
         else:
-            told += [f"{name}: {column}" for column, spec in file.columns.items() if spec.arms is not None and set(spec.arms) < arms]
+            columns = [f"{name}: {column}" for column, spec in file.columns.items() if spec.arms is not None and set(spec.arms) < arms]
+            told += [Text(en=column, es=column) for column in columns]
     return told

@@ -11,16 +11,19 @@ from odisea.protocol.rules import (
     gaps,
     harms,
     interventions,
+    loader,
     outcomes,
     population,
     randomisation,
     registration,
     sample_size,
     schedule,
+    waivers,
 )
 from odisea.protocol.rules.rule import Rule
 
 DOMAINS: tuple[ModuleType, ...] = (
+    loader,
     sample_size,
     outcomes,
     estimands,
@@ -35,6 +38,7 @@ DOMAINS: tuple[ModuleType, ...] = (
     ethics,
     registration,
     gaps,
+    waivers,
 )
 
 

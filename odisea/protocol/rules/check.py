@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from odisea.protocol.checklists import as_json as matrices_json
-from odisea.protocol.checklists import matrix
+from odisea.protocol.checklists import matrix, plan_path
 from odisea.protocol.claims import as_json as audit_json
 from odisea.protocol.load import Located
 from odisea.protocol.model import Protocol
@@ -40,6 +41,20 @@ class Given(NamedTuple):
     waivers: Located[WaiverFile] | None = None
     plan: Mapping[str, str] | None = None
     today: str = "1970-01-01"
+
+
+class Beside(NamedTuple):
+    """Files that a check reads besides the protocol, where they exist."""
+
+    record: Path | None
+    waivers: Path | None
+    plan: Path | None
+
+
+def read_beside(protocol: Path, trial: str) -> Beside:
+    """Return what lies beside a protocol: `registry/TRIAL.json`, `NAME.waivers.yaml`, and the plan of its simulation."""
+    names = (protocol.parent / "registry" / f"{trial}.json", protocol.with_suffix(".waivers.yaml"), plan_path(protocol))
+    return Beside(*(path if path.is_file() else None for path in names))
 
 
 class Checked(NamedTuple):

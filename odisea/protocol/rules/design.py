@@ -14,9 +14,9 @@ ADULTS_FROM = 18
 MANY_CRITERIA = 12
 LARGEST_ALPHA = {"one_sided": 0.025, "two_sided": 0.05}
 COMPARISONS = {
-    "add_on": Text(en="an addition to the comparator", es="algo que se añade al comparador"),
-    "replacement": Text(en="a replacement of the comparator", es="un sustituto del comparador"),
-    "placebo": Text(en="a comparison with placebo", es="una comparación con placebo"),
+    "add_on": Text(en="added to the comparator", es="se añade al comparador"),
+    "replacement": Text(en="given in place of the comparator", es="sustituye al comparador"),
+    "placebo": Text(en="compared with placebo", es="se compara con placebo"),
 }
 
 

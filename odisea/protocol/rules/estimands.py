@@ -16,6 +16,7 @@ FOLLOWS_ITS_ESTIMAND = ("primary", "sensitivity", "secondary")
 """Roles of analyses that estimate what their estimand says; supplementary and exploratory ones may look at something else."""
 POLICY = ("treatment_policy_mean", "marginal_risk_difference")
 """Truths that count every recorded value, whatever happened after randomisation."""
+MOST_NAMED = 4
 WORDS_OF_MISSING = ("missing", "lost_to_follow", "loss_to_follow", "no_outcome")
 WORDS_OF_DEATH = ("death", "died", "dies", "mortality")
 
@@ -180,23 +181,6 @@ def other_summary(case: Case) -> Iterator[Hit]:
 
 @rule(
     "EST-11",
-    "error",
-    "contradiction",
-    refs=("E9R1", "SPIRIT:27a"),
-    reads=tuple(f"/{part}/*/{field}" for part in ("analysis/plans/*/analyses", "estimands") for field in ("outcome", "visit", "contrast")),
-)
-def other_variable(case: Case) -> Iterator[Hit]:
-    """A primary, sensitivity or secondary analysis is of another outcome, visit or contrast than its estimand."""
-    for pointer, spec, _, estimand in _with_estimand(case.protocol):
-        for field in ("outcome", "visit", "contrast"):
-            found, named = getattr(spec, field), getattr(estimand, field)
-            if named is not None and found != named:
-                values = {"analysis": spec.label, "label": estimand.label, "named": named}
-                yield Hit(f"{pointer}/{field}", found, values, (put(f"{pointer}/{field}", ASK),))
-
-
-@rule(
-    "EST-12",
     "question",
     "gap",
     refs=("E9R1", "SPIRIT:15b"),
@@ -212,7 +196,7 @@ def no_event_considered(case: Case) -> Iterator[Hit]:
             yield Hit(pointer, (), {"label": estimand.label}, (put(pointer, ASK),))
 
 
-@rule("EST-13", "error", "contradiction", refs=("E9R1",), reads=("/estimands/*/intercurrent_events/*",))
+@rule("EST-12", "error", "contradiction", refs=("E9R1",), reads=("/estimands/*/intercurrent_events/*",))
 def policy_for_death(case: Case) -> Iterator[Hit]:
     """The treatment policy strategy is chosen for an event after which no value exists, such as death."""
     events = [found for found in _events(case.protocol) if any(word in found[2].event for word in WORDS_OF_DEATH)]
@@ -224,7 +208,7 @@ def policy_for_death(case: Case) -> Iterator[Hit]:
 
 
 @rule(
-    "EST-14",
+    "EST-13",
     "warning",
     "contradiction",
     refs=("SPIRIT:27a", "DELTA2:1", "IMSS-Guide:IX"),
@@ -242,11 +226,13 @@ def claims_more_than_is_tested(case: Case) -> Iterator[Hit]:
     evidence = None
     if len(levels) == 1:
         alpha = levels.pop()
-        evidence = f"True difference {difference:g}, two-sided alpha {alpha:g}: a test against {difference:g} succeeds in {alpha / 2:.1%} of trials."
+        evidence = (
+            f"If the true difference is {difference:g}, a two-sided test against it at {alpha:g} shows more in {alpha / 2:.1%} of trials."
+        )
     yield Hit("/hypothesis/claim", claim, {"difference": difference}, (put("/hypothesis/claim", ASK),), evidence=evidence)
 
 
-@rule("EST-15", "question", "gap", refs=("E9R1", "E6R3:B.10.4"), reads=("/analysis/plans/*/analyses/*/estimand",))
+@rule("EST-14", "question", "gap", refs=("E9R1", "E6R3:B.10.4"), reads=("/analysis/plans/*/analyses/*/estimand",))
 def analysis_without_estimand(case: Case) -> Iterator[Hit]:
     """Primary or secondary analyses of a plan name no estimand; one hit for a plan."""
     for name, plan in case.protocol.analysis.plans.items():
@@ -256,11 +242,16 @@ def analysis_without_estimand(case: Case) -> Iterator[Hit]:
             if spec.role in ("primary", "secondary") and spec.estimand is None
         }
         if bare:
-            values = {"plan": plan.label, "count": len(bare), "analyses": ", ".join(spec.id for spec in bare.values())}
+            names = [spec.id for spec in bare.values()]
+            values = {
+                "plan": plan.label,
+                "count": len(bare),
+                "analyses": ", ".join(names[:MOST_NAMED] + ["..."] * (len(names) > MOST_NAMED)),
+            }
             yield Hit(next(iter(bare)), None, values, tuple(put(pointer, ASK) for pointer in bare))
 
 
-@rule("EST-16", "information", "note", refs=("E9R1",), reads=("/estimands/*/intercurrent_events/*/strategy",))
+@rule("EST-15", "information", "note", refs=("E9R1",), reads=("/estimands/*/intercurrent_events/*/strategy",))
 def two_strategies(case: Case) -> Iterator[Hit]:
     """Two estimands of one outcome at one visit handle the same event by different strategies."""
     groups: dict[tuple[str, str | None, str, str], list[tuple[str, Estimand, IntercurrentEvent]]] = {}

@@ -31,8 +31,10 @@ LAWS = {
         es=f"Para particulares en México la candidata es la ley federal de datos en posesión de los particulares ({PRIVATE_LAW}).",
     ),
     "mixed": Text(
-        en=f"In Mexico the candidates are the general law for public bodies ({PUBLIC_LAW}) and the federal law for private parties ({PRIVATE_LAW}).",
-        es=f"En México las candidatas son la ley general para entidades públicas ({PUBLIC_LAW}) y la ley federal para particulares ({PRIVATE_LAW}).",
+        en=f"In Mexico the candidates are the general law for public bodies ({PUBLIC_LAW}) and the federal law for private parties"
+        f" ({PRIVATE_LAW}).",
+        es=f"En México las candidatas son la ley general para entidades públicas ({PUBLIC_LAW}) y la ley federal para particulares"
+        f" ({PRIVATE_LAW}).",
     ),
     "elsewhere": Text(
         en="The law of the country of the sites is the candidate.", es="La candidata es la ley del país donde están las sedes."
@@ -232,7 +234,8 @@ def privacy_law_of_others(case: Case) -> Iterator[Hit]:
     public, private = NAMES_PUBLIC_LAW.search(law) is not None, NAMES_PRIVATE_LAW.search(law) is not None
     if controllers == "mixed" or not (public or private):
         raise NotApplicable("/ethics/controllers", pointer)
-    if public != private and private != (controllers == "private"):
+    theirs = private if controllers == "private" else public
+    if not theirs:
         values = {"controllers": KINDS_OF_BODY[controllers], "candidates": LAWS[controllers]}
         yield Hit(pointer, law, values, (put(pointer, ASK),))
 
@@ -293,7 +296,9 @@ def third_parties(case: Case) -> Iterator[Hit]:
     if not tools:
         missing = [pointer for pointer, fact in facts.items() if not fact.known]
         raise CannotRun(*missing) if missing else NotApplicable(*facts)
-    yield from gap(data.third_party_safeguards, "/data_management/third_party_safeguards", tools=", ".join(tools))
+    yield from gap(
+        data.third_party_safeguards, "/data_management/third_party_safeguards", tools=Text(en=" and ".join(tools), es=" y ".join(tools))
+    )
 
 
 @rule("PRV-05", "question", "gap", refs=("SPIRIT:33",), reads=("/data_management/pseudonymisation", "/ethics/confidentiality"))

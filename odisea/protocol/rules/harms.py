@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from odisea.protocol.rules.outcomes import assessed, listed
 from odisea.protocol.rules.rule import ASK, CannotRun, Case, Hit, gap, known, put, rule
 
 OF_HARM = frozenset({"harms", "harm", "safety", "adverse_events", "tolerability"})
@@ -44,8 +45,8 @@ def no_objective_on_harms(case: Case) -> Iterator[Hit]:
     unknown = [f"/outcomes/{name}/domain" for name, outcome in outcomes.items() if not outcome.domain.known]
     if unknown:
         raise CannotRun(*unknown)
-    measured = tuple(dict.fromkeys(outcome.domain.value for outcome in outcomes.values()))
-    yield Hit("/outcomes", measured, {"domains": ", ".join(str(domain) for domain in measured)})
+    labels = listed([outcome.label for outcome in outcomes.values()])
+    yield Hit("/outcomes", tuple(outcomes), {"labels": labels}, (put("/outcomes/harms", ASK),))
 
 
 @rule("HRM-06", "question", "gap", refs=("SPIRIT:27a", "SAP:30"), reads=("/analysis/harms_analysis",))
@@ -61,13 +62,26 @@ def analysis_of_harms(case: Case) -> Iterator[Hit]:
     "warning",
     "contradiction",
     refs=("SPIRIT:17", "SPIRIT:18"),
-    reads=("/harms/events_of_interest", "/schedule/visits/*/activities", "/schedule/weekly", "/schedule/continuous"),
+    reads=(
+        "/harms/events_of_interest",
+        "/schedule/visits/*/activities",
+        "/schedule/weekly",
+        "/schedule/continuous",
+        "/outcomes/*/measured_at",
+    ),
 )
 def no_place_in_the_schedule(case: Case) -> Iterator[Hit]:
-    """Harms are listed, and no visit or activity of the schedule collects them."""
+    """Harms are listed, no activity of the schedule collects them, and no outcome on harms is measured at a visit."""
     events = known(case.protocol.harms.events_of_interest, "/harms/events_of_interest")
     schedule = case.protocol.schedule
     activities = [*schedule.continuous, *schedule.weekly, *(each for visit in schedule.visits for each in visit.activities)]
-    if events and not any(word in activity for activity in activities for word in WORDS_OF_HARM):
-        values = {"events": ", ".join(events), "activities": ", ".join(dict.fromkeys(activities))}
-        yield Hit("/schedule", events, values, (put("/schedule/weekly/-", ASK),))
+    if not events or any(word in activity for activity in activities for word in (*WORDS_OF_HARM, *events)):
+        return
+    measured = {name: outcome.domain.value for name, outcome in case.protocol.outcomes.items() if assessed(outcome)}
+    if any(domain in OF_HARM for domain in measured.values()):
+        return
+    unknown = [f"/outcomes/{name}/domain" for name, domain in measured.items() if domain is None]
+    if unknown:
+        raise CannotRun(*unknown)
+    values = {"events": ", ".join(events), "activities": ", ".join(dict.fromkeys(activities))}
+    yield Hit("/schedule", events, values, (put("/schedule/weekly/-", ASK),))

@@ -8,6 +8,7 @@ from odisea.protocol.labels import FIELDS
 from odisea.protocol.model import Outcome, Protocol
 from odisea.protocol.plan import ResponderRule
 from odisea.protocol.rules.rule import ASK, CannotRun, Case, Hit, NotApplicable, gap, known, put, rule
+from odisea.protocol.rules.texts import shown
 
 FEWEST_ASSESSMENTS = 3
 COARSE_STEPS = 10
@@ -18,6 +19,8 @@ OF_EXPERIENCE = frozenset({"satisfaction", "adherence", "acceptability"})
 """Domains that only those can answer who have already met the intervention."""
 GOES_ON = frozenset({"DRUG", "BIOLOGICAL", "GENETIC", "DIETARY_SUPPLEMENT", "COMBINATION_PRODUCT"})
 """Kinds of intervention that in practice often go on, so that an assessment under treatment can be the last."""
+LASTING = 26
+"""Weeks after which an effect is no longer only one of the first weeks, even under the intervention."""
 CORE_DOMAINS = {"low back pain": ("disability", "pain", "quality_of_life")}
 """By words of the condition: what a core outcome set asks every trial to measure (recalled)."""
 DOMAINS = {
@@ -122,7 +125,7 @@ def responder_rule_not_stated(case: Case) -> Iterator[Hit]:
     for name, facts in _responder_rules(case.protocol).items():
         if all(_unsourced(fact) for fact in facts.values()):
             pointer, *others = facts
-            values = {"label": case.protocol.outcomes[name].label, "used": _rule_in_words(facts[pointer])}
+            values = {"label": case.protocol.outcomes[name].label, "used": _used(facts[pointer])}
             yield Hit(pointer, facts[pointer], values, tuple(put(each, ASK) for each in facts), tuple(others))
 
 
@@ -256,7 +259,7 @@ def unanswered_items(case: Case) -> Iterator[Hit]:
         for field in ("minimum_answered", "missing_item_rule"):
             fact, pointer = getattr(instrument, field), f"/instruments/{name}/{field}"
             if _unsourced(fact):
-                yield Hit(pointer, fact, {"label": instrument.label, "element": FIELDS[field]}, (put(pointer, ASK),))
+                yield Hit(pointer, fact, {"label": instrument.label, "element": FIELDS[field], "used": _used(fact)}, (put(pointer, ASK),))
 
 
 @rule("OUT-14", "question", "gap", refs=("SPIRIT:25a", "SAP:26b"), reads=("/instruments/*/mode", "/instruments/*/recall_period"))
@@ -293,7 +296,7 @@ def cut_on_an_open_scale(case: Case) -> Iterator[Hit]:
         unclear = {pointer: fact for pointer, fact in _scale(case.protocol, name).items() if _unsourced(fact)}
         if unclear:
             pointer, *others = unclear
-            values = {"label": case.protocol.outcomes[name].label, "criterion": criterion, "value": value}
+            values = {"label": case.protocol.outcomes[name].label, "criterion": criterion, "value": value, "used": _used(unclear[pointer])}
             yield Hit(pointer, unclear[pointer], values, tuple(put(each, ASK) for each in unclear), tuple(others))
 
 
@@ -353,10 +356,11 @@ def components_without_formula(case: Case) -> Iterator[Hit]:
     reads=("/interventions/*/duration_weeks", "/interventions/*/type", "/outcomes/*/measured_at", "/schedule/visits"),
 )
 def nothing_after_the_end(case: Case) -> Iterator[Hit]:
-    """The last assessment is not later than the end of the longest intervention that is no lasting treatment."""
+    """The last assessment, within half a year, is at the end of the longest intervention that is no lasting treatment."""
     protocol = case.protocol
     shared = set.intersection(*(set(arm.interventions) for arm in protocol.arms))
-    own = {name: each for name, each in protocol.interventions.items() if name not in shared and each.type.value not in GOES_ON}
+    given = {name for arm in protocol.arms for name in arm.interventions} - shared
+    own = {name: each for name, each in protocol.interventions.items() if name in given and each.type.value not in GOES_ON}
     if not own:
         raise NotApplicable("/interventions")
     ends = [each.duration_weeks.value for each in own.values() if each.duration_weeks.value is not None]
@@ -364,7 +368,7 @@ def nothing_after_the_end(case: Case) -> Iterator[Hit]:
         raise CannotRun(*(f"/interventions/{name}/duration_weeks" for name in own))
     weeks = _weeks(protocol)
     last = max([weeks[visit] for outcome in protocol.outcomes.values() for visit in assessed(outcome) if visit in weeks] or weeks.values())
-    if last <= max(ends):
+    if last == max(ends) and last < LASTING:
         place = list(weeks.values()).index(last)
         yield Hit(f"/schedule/visits/{place}/week", last, {"week": last, "end": max(ends)}, (put("/schedule/visits/-", ASK),))
 
@@ -511,21 +515,23 @@ def _thresholds(facts: dict[str, Fact[ResponderRule]], *, only_open: bool = Fals
     return found
 
 
-def _rule_in_words(fact: Fact[ResponderRule]) -> Text:
+def _used(fact: Fact[Any]) -> Text:
+    """Return in words what stands in place of what the source should say."""
     if fact.value is None:
-        return Text(en="no rule", es="ninguna regla")
-    points = fact.value.improvement_of_at_least
-    return Text(
-        en=f"an improvement of at least {points:g} points, proposed here", es=f"una mejoría de al menos {points:g} puntos, propuesta aquí"
-    )
+        return Text(en="nothing", es="nada")
+    if isinstance(fact.value, ResponderRule):
+        points = f"{fact.value.improvement_of_at_least:g}"
+        return Text(en=f"at least {points} points (our proposal)", es=f"al menos {points} puntos (propuesta nuestra)")
+    return Text(en=f"{shown(fact.value)} (our proposal)", es=f"{shown(fact.value)} (propuesta nuestra)")
 
 
 def _step(protocol: Protocol, name: str) -> float | None:
     """Return the step of an outcome's score: of complete questionnaires, else of the record."""
     instrument = protocol.instrument_of(name)
     if instrument is not None and instrument.items is not None:
-        return 100 / (instrument.items.count * instrument.items.range[1])
-    return protocol.outcomes[name].resolution.value
+        highest = instrument.items.range[1]
+        return 100 / (instrument.items.count * highest) if highest > 0 else None
+    return protocol.outcomes[name].resolution.value or None
 
 
 def _too_good_to_improve(protocol: Protocol, name: str, threshold: float) -> Iterator[Hit]:
@@ -538,8 +544,11 @@ def _too_good_to_improve(protocol: Protocol, name: str, threshold: float) -> Ite
     pointer, limit = _entry_limit(protocol, f"{name}@{outcome.baseline}", direction)
     if limit is not None and (limit >= needed if lower else limit <= needed):
         return
-    comparison = Text(en="at least", es="al menos") if lower else Text(en="at most", es="como máximo")
-    entry = Text(en="nothing", es="nada") if limit is None else Text(en=f"{limit:g}", es=f"{limit:g}")
+    comparison = Text(en="at least", es="no menor de") if lower else Text(en="at most", es="no mayor de")
+    entry = Text(en="no entry criterion asks for it", es="ningún criterio de ingreso lo exige")
+    if limit is not None:
+        words = ("from", "desde") if lower else ("up to", "hasta")
+        entry = Text(en=f"the entry criteria admit {words[0]} {limit:g}", es=f"los criterios de ingreso admiten {words[1]} {limit:g}")
     values = {"label": outcome.label, "threshold": threshold, "needed": needed, "comparison": comparison, "entry": entry}
     yield Hit(pointer, limit, values, (put(pointer if limit is not None else "/population/inclusion/-", ASK),))
 

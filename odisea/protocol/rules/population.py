@@ -1,6 +1,7 @@
 """Rules on population and eligibility (POP)."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from odisea.protocol.fact import Text
@@ -33,7 +34,7 @@ def ages_disagree(case: Case) -> Iterator[Hit]:
     ages = known(case.protocol.population.age_years, "/population/age_years")
     for place in _criteria(case.protocol):
         check = place.criterion.check
-        if check is None or place.excludes or check.variable not in AGE or isinstance(check.value, str):
+        if check is None or place.excludes or check.variable not in AGE or not _numbers(check):
             continue
         low, high = _limits(check)
         if low not in (None, ages.min) or high not in (None, ages.max):
@@ -75,8 +76,7 @@ def not_verified(case: Case) -> Iterator[Hit]:
     for place in places:
         variable = place.criterion.check.variable if place.criterion.check else ""
         if "@" not in variable and variable not in recorded:
-            values = {"id": place.criterion.id, "text": place.criterion.text}
-            yield from gap(place.criterion.verification, f"{place.pointer}/verification", **values)
+            yield from gap(place.criterion.verification, f"{place.pointer}/verification", id=place.criterion.id, text=place.criterion.text)
 
 
 @rule(
@@ -88,8 +88,8 @@ def not_verified(case: Case) -> Iterator[Hit]:
 )
 def surgery_long_ago(case: Case) -> Iterator[Hit]:
     """The condition is called non-specific and surgery excludes for a limited time only."""
-    condition = _condition(case.protocol)
-    if not _speaks_of(WITHOUT_A_CAUSE, condition):
+    condition = next((name for name in _names(case.protocol) if _speaks_of(WITHOUT_A_CAUSE, name.en, name.es)), None)
+    if condition is None:
         raise NotApplicable("/population/condition")
     for place in _criteria(case.protocol):
         check, text = place.criterion.check, place.criterion.text
@@ -173,16 +173,11 @@ def older_adults(case: Case) -> Iterator[Hit]:
     yield from gap(case.protocol.population.age_rationale, "/population/age_rationale", min=f"{ages.min:g}", max=f"{ages.max:g}")
 
 
-@rule("POP-12", "question", "gap", refs=("SPIRIT:14a", "CONSORT:12a"), reads=("/population/inclusion", "/population/exclusion"))
+@rule("POP-12", "question", "gap", refs=("SPIRIT:14a", "CONSORT:12a"), reads=("/population/inclusion",))
 def no_criteria(case: Case) -> Iterator[Hit]:
-    """No inclusion criterion, or no exclusion criterion, is listed."""
-    words = {
-        "inclusion": Text(en="inclusion criteria", es="criterios de inclusión"),
-        "exclusion": Text(en="exclusion criteria", es="criterios de exclusión"),
-    }
-    for name, what in words.items():
-        if not getattr(case.protocol.population, name):
-            yield Hit(f"/population/{name}", 0, {"what": what}, (put(f"/population/{name}", ASK),))
+    """No inclusion criterion is listed."""
+    if not case.protocol.population.inclusion:
+        yield Hit("/population/inclusion", 0, {}, (put("/population/inclusion", ASK),))
 
 
 def _criteria(protocol: Protocol) -> Iterator[Place]:
@@ -198,11 +193,13 @@ def _written_criteria(protocol: Protocol) -> tuple[Place, ...]:
     return places
 
 
-def _condition(protocol: Protocol) -> str:
-    """Return what the condition is called, from the first place that says it."""
-    if protocol.identification.conditions.value:
-        return ", ".join(protocol.identification.conditions.value)
-    return str(known(protocol.population.condition, "/population/condition"))
+def _names(protocol: Protocol) -> tuple[Text, ...]:
+    """Return what the condition is called."""
+    condition, conditions = protocol.population.condition, protocol.identification.conditions
+    if not (condition.known or conditions.known):
+        raise CannotRun("/population/condition", "/identification/conditions")
+    own = (condition.value,) if condition.value else ()
+    return (*own, *(Text(en=name, es=name) for name in conditions.value or ()))
 
 
 def _speaks_of(words: Iterable[str], *texts: str) -> bool:
@@ -248,7 +245,7 @@ def _candidates(checks: Sequence[tuple[Check, bool]]) -> tuple[Value, ...]:
     if any(isinstance(check.value, str) for check, _ in checks):
         return (*(check.value for check, _ in checks if isinstance(check.value, str)), "")
     ends = sorted({number for check, _ in checks for number in _numbers(check)})
-    between = [(low + high) / 2 for low, high in zip(ends, ends[1:], strict=False)]
+    between = [(low + high) / 2 for low, high in pairwise(ends)]
     return (ends[0] - 1, *ends, *between, ends[-1] + 1)
 
 

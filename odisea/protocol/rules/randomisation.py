@@ -69,7 +69,7 @@ def implementation(case: Case) -> Iterator[Hit]:
 @rule("RND-04", "error", "risk", refs=("SPIRIT:21b", "SPIRIT:22"), reads=("/randomisation/block_sizes",))
 def blocks_in_clear(case: Case) -> Iterator[Hit]:
     """Block sizes stand in clear in this open file; the finding does not repeat them."""
-    sizes = known(_randomisation(case).block_sizes, "/randomisation/block_sizes")
+    sizes = _randomisation(case).block_sizes.value
     if isinstance(sizes, tuple):
         count = Text(en=f"{len(sizes)} in clear", es=f"{len(sizes)} a la vista")
         yield Hit("/randomisation/block_sizes", count, {}, (put("/randomisation/block_sizes", "in_restricted_document"),))

@@ -98,7 +98,10 @@ def registered_late(case: Case) -> Iterator[Hit]:
 @rule("REG-03", "question", "gap", refs=("SPIRIT:4", "ICMJE"), reads=("/status/first_submitted", "/status/start"))
 def first_submission_unknown(case: Case) -> Iterator[Hit]:
     """The date of first submission to the registry is a gap."""
-    yield from gap(case.protocol.status.first_submitted, "/status/first_submitted", start=case.protocol.status.start)
+    status = case.protocol.status
+    day = status.start.value
+    start = Text(en=f"; the trial starts on {day}", es=f"; el ensayo inicia el {day}") if day else Text(en="", es="")
+    yield from gap(status.first_submitted, "/status/first_submitted", start=start)
 
 
 @rule(
@@ -128,14 +131,16 @@ def approval_of_another_committee(case: Case) -> Iterator[Hit]:
 def national_review(case: Case) -> Iterator[Hit]:
     """A local IMSS committee approved a trial with other institutions or several units; whether national review applied is a gap."""
     require_imss(case)
-    others = [each.name for each in known(case.protocol.sponsors.collaborators, "/sponsors/collaborators") if not is_imss(each.name)]
-    several = len(case.protocol.sites) > 1
-    if not others and not several:
+    collaborators, units = case.protocol.sponsors.collaborators, len(case.protocol.sites)
+    others = [each.name for each in collaborators.value or () if not is_imss(each.name)]
+    if not others and units < 2:
+        known(collaborators, "/sponsors/collaborators")
         raise NotApplicable("/sponsors/collaborators", "/sites")
     committee = case.protocol.ethics.committee
     if not LOCAL.search(known(committee, "/ethics/committee")):
         raise NotApplicable("/ethics/committee")
-    who = ", ".join(others) or f"{len(case.protocol.sites)} IMSS"
+    names = ", ".join(others)
+    who = Text(en=names or f"{units} units", es=names or f"{units} unidades")
     yield from gap(case.protocol.ethics.inter_institutional_review, "/ethics/inter_institutional_review", committee=committee, who=who)
 
 
