@@ -205,6 +205,7 @@ class _Composer:
         self.keys: dict[str, Place] = {}
         self.values: dict[str, Place] = {}
         self.nodes = 0
+        self.last: tuple[object, Place] = (None, Place(0, 0))  # the last unquoted value, and the place behind it and a comma
 
     def refuse(self, place: Place, found: str, allowed: str, remedy: str, rule: str) -> None:
         """Note a problem; stop the reading where there are too many."""
@@ -334,18 +335,22 @@ class _Composer:
         return data
 
     def _key(self, events: Iterator[yaml.Event], event: yaml.Event, pointer: str, depth: int) -> str:
+        before = self.last
         value = self._node(events, event, child(pointer, "?"), depth + 1)
         if isinstance(event, yaml.ScalarEvent):
-            return self._scalar_key(event, value)
+            return self._scalar_key(event, value, before)
         if not isinstance(event, yaml.AliasEvent):
             self.refuse(_place(event), "a block stands as a key", "keys are texts", "Give the field a name", "SYN-05")
         return "?"
 
-    def _scalar_key(self, event: yaml.ScalarEvent, value: object) -> str:
+    def _scalar_key(self, event: yaml.ScalarEvent, value: object, before: tuple[object, Place]) -> str:
         """Return the key; a long one shortened, because every pointer below it repeats it."""
         shown = _clip(event.value)
         if not event.style and event.value == "<<":
             self._refuse_reference(event, "the merge key <<")
+        elif type(value) is type(before[0]) is int and _place(event) == before[1]:  # {size: 0,5} holds the keys size and 5
+            found = f"{before[0]} is followed by a comma and {shown}"
+            self.refuse(_place(event), found, "numbers have a decimal point", f"Write {before[0]}.{shown} for one number", "SYN-08")
         elif not isinstance(value, str) and not self._already_refused(event):
             found = f"the key {shown or '(empty)'} is no text"
             self.refuse(_place(event), found, "keys are texts", f'Write it in quotes: "{shown}"', "SYN-05")
@@ -377,6 +382,8 @@ class _Composer:
         if isinstance(value, Refusal):
             self.refuse(_place(event), *value)
             return None
+        if event.end_mark:
+            self.last = (value, Place(event.end_mark.line + 1, event.end_mark.column + 2))
         return value
 
 

@@ -28,6 +28,7 @@ from odisea.report.numbers import Traced, whole
 
 MARKS: dict[str, Mark] = {"error": "not_met", "warning": "unclear", "question": "note", "information": "note"}
 IN_FULL = ("error", "warning")
+FURTHER = "findings_question"
 
 
 def scoreboard(result: CheckResult) -> Section:
@@ -61,12 +62,17 @@ def contradictions(result: CheckResult) -> Section:
 
 
 def main_questions(result: CheckResult) -> Section:
-    """List what to ask the investigator first: the questions behind errors and warnings, then the other rules' questions."""
-    asked = _unique(each.ask for each in result.open if each.ask and not each.general)
-    more = (say("review.questions_more", section=Reference("GAP")),) if any(each.domain == "GAP" for each in result.open) else ()
+    """List what to ask the investigator first: the questions behind errors and warnings."""
+    asked = _unique(each.ask for each in result.open if each.ask and each.severity in IN_FULL)
+    more = tuple(say(f"review.more_{name}", section=Reference(name)) for name in (FURTHER, "GAP") if _there(result, name))
     blocks: list[Block] = [Paragraph("about", (say("review.questions_about"), *more))]
     blocks.append(Bullets("list", asked) if asked else Paragraph("none", (say("review.no_question"),)))
     return Section("questions", say("review.questions"), tuple(blocks))
+
+
+def _there(result: CheckResult, section: str) -> bool:
+    """Return whether the report has a section of further questions, or of gaps."""
+    return any(each.domain == "GAP" if section == "GAP" else each.severity == "question" and not each.general for each in result.open)
 
 
 def _unique(texts: Iterable[Text]) -> tuple[Text, ...]:
@@ -132,13 +138,21 @@ def yaml_lines(each: FindingRow) -> tuple[str, ...]:
 
 
 def _table(severity: str, found: list[FindingRow]) -> Table:
+    """Tabulate findings by subject: the question, or what is worth knowing, with its place."""
     columns = (
         Column("rule", say("review.rule"), "start", 0.1),
-        Column("finding", say("review.finding"), "start", 0.52),
-        Column("place", say("review.place"), "start", 0.38),
+        Column("finding", say(f"review.column_{severity}"), "start", 0.54),
+        Column("place", say("review.place"), "start", 0.36),
     )
-    rows = tuple(Row(f"{each.rule_id}.{place}", (Plain(each.rule_id), each.message, line_of(each))) for place, each in enumerate(found))
-    return Table(f"{severity}_table", say(f"severity.{severity}.caption"), columns, rows, small=True)
+    rows: list[Row] = []
+    for domain in dict.fromkeys(each.domain for each in found):
+        rows.append(Row(f"domain-{domain}", (say(f"domain.{domain}"),)))
+        rows += [
+            Row(f"{each.rule_id}.{place}", (Plain(each.rule_id), each.ask or each.message, line_of(each)))
+            for place, each in enumerate(found)
+            if each.domain == domain
+        ]
+    return Table(f"{severity}_table", say(f"severity.{severity}.caption"), columns, tuple(rows), small=True)
 
 
 def general_sections(result: CheckResult) -> tuple[Section, ...]:

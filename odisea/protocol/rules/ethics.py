@@ -17,7 +17,8 @@ CLASSES = {
     "greater_than_minimal": Text(en="greater than minimal risk", es="riesgo mayor que el mínimo"),
 }
 CONSENTS = {"oral": Text(en="oral", es="verbal"), "waived": Text(en="waived", es="dispensado")}
-NOT_INDEPENDENT = re.compile(r"investigator|sponsor|ethics|research_committee|irb|treating|trial_team|study_team")
+INSIDERS = re.compile(r"investigator|sponsor|ethics|research_committee|\birb\b|treating|trial_team|study_team", re.IGNORECASE)
+WATCHERS = re.compile(r"monitor|dsmb|dmc|external", re.IGNORECASE)
 
 PUBLIC_LAW = "LGPDPPSO 2025"
 PRIVATE_LAW = "LFPDPPP 2025"
@@ -128,7 +129,9 @@ def oversight_from_inside(case: Case) -> Iterator[Hit]:
     """Only investigators, sponsor and approving committee oversee safety."""
     ethics = case.protocol.ethics
     bodies = known(ethics.oversight, "/ethics/oversight")
-    if ethics.independent_monitoring_committee.value is not True and all(NOT_INDEPENDENT.search(body) for body in bodies):
+    if ethics.independent_monitoring_committee.value is not True and all(
+        INSIDERS.search(body) and not WATCHERS.search(body) for body in bodies
+    ):
         yield Hit("/ethics/oversight", ethics.oversight, {}, (put("/ethics/oversight/-", ASK),))
 
 

@@ -40,7 +40,8 @@ COMPARATOR = (
     "adherence_support",
     "stopping_criteria",
 )
-NOT_FOR_SUBSTANCES = ("exercise_dose", "progression", "deliverer_qualification", "format")
+NOT_FOR_SUBSTANCES = ("deliverer_qualification", "format")
+OF_EXERCISE = ("exercise_dose", "progression")
 EXPECTED_DOSE = {
     "login": "logins_per_week",
     "live": "live_sessions_per_week",
@@ -77,6 +78,8 @@ def not_replicable(case: Case) -> Iterator[Hit]:
     """What others need to repeat a tested intervention is missing."""
     for each in _tested(case.protocol):
         for name, item in TIDIER.items():
+            if name in _not_asked(each):
+                continue
             pointer, values = f"{each.pointer}/{name}", {"label": each.value.label, "item": item, "what": FIELDS.get(name, COMPONENTS)}
             if name == "components" and not each.value.components:
                 yield Hit(pointer, NOT_STATED, values, (put(pointer, ASK),))
@@ -89,13 +92,13 @@ def not_replicable(case: Case) -> Iterator[Hit]:
     "question",
     "gap",
     refs=("TIDieR:5", "SPIRIT:14b"),
-    reads=("/interventions/*/delivered_by", "/interventions/*/deliverer_qualification"),
+    reads=("/interventions/*/type", "/interventions/*/deliverer_qualification"),
 )
 def qualification(case: Case) -> Iterator[Hit]:
     """The training of those who deliver a tested intervention is missing; not asked of drugs and the like."""
     for each in _acted(case.protocol):
         pointer = f"{each.pointer}/deliverer_qualification"
-        yield from gap(each.value.deliverer_qualification, pointer, label=each.value.label, by=each.value.delivered_by)
+        yield from gap(each.value.deliverer_qualification, pointer, label=each.value.label)
 
 
 @rule(
@@ -190,9 +193,9 @@ def dose_of_exercise(case: Case) -> Iterator[Hit]:
     """A tested intervention holds exercise, and its dose or its progression is missing."""
     seen = False
     for each in _tested(case.protocol):
-        if any(word in part for word in EXERCISE for part in (each.name, *_tags(each.value), *_component_ids(each.value))):
+        if _exercises(each):
             seen = True
-            for name in ("exercise_dose", "progression"):
+            for name in OF_EXERCISE:
                 yield from gap(getattr(each.value, name), f"{each.pointer}/{name}", label=each.value.label, what=FIELDS[name])
     if not seen:
         raise NotApplicable("/interventions")
@@ -286,8 +289,8 @@ def comparator(case: Case) -> Iterator[Hit]:
     tested = {each.name for each in _tested(case.protocol)}
     for each in _interventions(case.protocol):
         if each.name not in tested:
-            substance = each.value.type.value in SUBSTANCES
-            yield from _together(each, [name for name in COMPARATOR if not (substance and name in NOT_FOR_SUBSTANCES)])
+            skipped = (*_not_asked(each), *(() if _exercises(each) else OF_EXERCISE))
+            yield from _together(each, [name for name in COMPARATOR if name not in skipped])
 
 
 @rule(
@@ -397,5 +400,11 @@ def _tags(intervention: Intervention) -> tuple[str, ...]:
     return tuple(tag for component in intervention.components for tag in component.content)
 
 
-def _component_ids(intervention: Intervention) -> tuple[str, ...]:
-    return tuple(component.id for component in intervention.components)
+def _exercises(each: Named) -> bool:
+    parts = (each.name, *_tags(each.value), *(component.id for component in each.value.components))
+    return any(word in part for word in EXERCISE for part in parts)
+
+
+def _not_asked(each: Named) -> tuple[str, ...]:
+    """Return the facts that are not asked of drugs and the like."""
+    return NOT_FOR_SUBSTANCES if each.value.type.value in SUBSTANCES else ()

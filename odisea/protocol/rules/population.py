@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from odisea.protocol.fact import Text
+from odisea.protocol.fact import NOT_STATED, Text
 from odisea.protocol.model import Protocol
 from odisea.protocol.rules.rule import ASK, CannotRun, Case, Hit, NotApplicable, gap, known, put, rule
 from odisea.protocol.sections import Check, Criterion
@@ -48,7 +48,7 @@ def not_checkable(case: Case) -> Iterator[Hit]:
     for place in _written_criteria(case.protocol):
         if place.criterion.check is None:
             values = {"id": place.criterion.id, "text": place.criterion.text}
-            yield Hit(f"{place.pointer}/check", None, values, (put(f"{place.pointer}/check", ASK),))
+            yield Hit(f"{place.pointer}/check", NOT_STATED, values, (put(f"{place.pointer}/check", ASK),))
 
 
 @rule("POP-03", "error", "contradiction", refs=("SPIRIT:14a",), reads=CRITERIA)

@@ -21,15 +21,18 @@ REGISTRIES = (
     ("CRiS", r"KCT\d{7}"),
     ("CTRI", r"CTRI/\d{4}/\d{2,3}/\d{6}"),
     ("DRKS", r"DRKS\d{8}"),
+    ("HKUCTR", r"HKUCTR-\d{1,5}"),
     ("IRCT", r"IRCT\d{11,14}N\d{1,3}"),
     ("ITMCTR", r"ITMCTR\d{10}"),
     ("jRCT and UMIN", r"jRCTs?\d{9,10}|UMIN\d{9}|JPRN-\S+"),
     ("LBCTR", r"LBCTR\d{10}"),
     ("Netherlands", r"NTR\d{1,5}|NL\d{1,6}|NL-OMON\d{1,6}"),
     ("PACTR", r"PACTR\d{15,16}"),
+    ("PHRR", r"PHRR\d{6}-\d{6}"),
     ("ReBEC", r"RBR-[0-9a-z]{5,8}"),
     ("REPEC", r"PER-\d{3}-\d{2}"),
     ("RPCEC", r"RPCEC\d{8}"),
+    ("SNCTP", r"SNCTP\d{9}"),
     ("SLCTR", r"SLCTR/\d{4}/\d{3}"),
     ("TCTR", r"TCTR\d{11}"),
 )
@@ -154,7 +157,7 @@ def version(case: Case) -> Iterator[Hit]:
     "REG-07",
     "question",
     "gap",
-    refs=("SPIRIT:4", "SPIRIT:18"),
+    refs=("SPIRIT:4", "CT:primaryCompletionDateStruct"),
     reads=("/status/primary_completion", "/status/start_type", "/status/completion_type", "/population/enrolment_type"),
 )
 def dates_and_their_types(case: Case) -> Iterator[Hit]:

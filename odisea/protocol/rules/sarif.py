@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import PurePosixPath
+from posixpath import normpath
 from typing import Any
 from urllib.parse import quote
 from xml.etree import ElementTree
@@ -46,20 +47,21 @@ def sarif(evaluation: Evaluation, file: str, version: str, language: str) -> dic
 
 
 def _descriptor(rule: Rule, language: str) -> dict[str, Any]:
-    texts = read_texts(language)[rule.id]
+    texts = {field: " ".join(text.split()) for field, text in read_texts(language)[rule.id].items()}
+    why = texts["why"] if "{" not in texts["why"] else texts["title"]  # what is filled in per finding cannot stand in a catalogue
     return {
         "id": rule.id,
         "shortDescription": {"text": texts["title"]},
-        "fullDescription": {"text": texts["why"]},
-        "help": {"text": "; ".join(cite(reference, language) for reference in rule.references) or texts["why"]},
+        "fullDescription": {"text": why},
+        "help": {"text": "; ".join(cite(reference, language) for reference in rule.references) or why},
         "defaultConfiguration": {"level": LEVELS[rule.severity]},
         "properties": {"severity": rule.severity, "kind": rule.kind, "domain": rule.domain},
     }
 
 
 def _result(finding: Finding, index: Mapping[str, int], file: str, language: str) -> dict[str, Any]:
-    name, _, pointer = finding.spec_path.rpartition("#")
-    uri = quote(str(PurePosixPath(file).parent / name) if name else file)
+    name, pointer = _split(finding.spec_path)
+    uri = quote(normpath(str(PurePosixPath(file).parent / name)) if name else file)
     region = {"startLine": finding.line, "startColumn": finding.column}
     result: dict[str, Any] = {
         "ruleId": finding.rule_id,
@@ -80,6 +82,14 @@ def _result(finding: Finding, index: Mapping[str, int], file: str, language: str
     return result
 
 
+def _split(path: str) -> tuple[str, str]:
+    """Return the file (empty: the protocol) and the pointer of a finding's place; names in a pointer may hold a #."""
+    if not path or path.startswith("/"):
+        return "", path
+    name, _, pointer = path.partition("#")
+    return name, pointer
+
+
 def _notification(outcome: Outcome, language: str) -> dict[str, Any]:
     reason = in_language(outcome.reason, language) if outcome.reason else ""
     return {"associatedRule": {"id": outcome.rule.id}, "level": "note", "message": {"text": f"{outcome.rule.id}: {reason}"}}
@@ -93,38 +103,40 @@ def in_language(text: Said, language: str) -> str:
 def junit(evaluation: Evaluation, trial: str, language: str) -> str:
     """Return a JUnit report as XML text: one suite per domain, one case per rule.
 
-    A rule with a finding that nobody accepted is a failure; a rule that could not be run or does not apply is skipped.
+    A rule with a finding that nobody accepted is a failure, unless it is worth knowing only (information): then its messages are
+    printed. A rule that could not be run or does not apply is skipped.
     """
     root = ElementTree.Element("testsuites", name=f"odisea check {trial}")
     for domain in dict.fromkeys(each.rule.domain for each in evaluation.outcomes):
         outcomes = [each for each in evaluation.outcomes if each.rule.domain == domain]
         _suite(root, domain, outcomes, evaluation.findings, language)
+    for name in ("tests", "failures", "errors"):
+        root.set(name, str(sum(int(suite.get(name, "0")) for suite in root)))
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
 def _suite(root: ElementTree.Element, domain: str, outcomes: list[Outcome], findings: tuple[Finding, ...], language: str) -> None:
-    open_ones = {
-        each.rule.id: [finding for finding in findings if finding.rule_id == each.rule.id and not finding.waiver] for each in outcomes
-    }
-    counts = {
-        "tests": len(outcomes),
-        "failures": sum(map(bool, open_ones.values())),
-        "errors": 0,
-        "skipped": sum(each.state in SKIPPED for each in outcomes),
-    }
-    suite = ElementTree.SubElement(root, "testsuite", {"name": domain, **{name: str(count) for name, count in counts.items()}})
+    suite = ElementTree.SubElement(root, "testsuite", name=domain)
     for each in outcomes:
-        title = read_texts(language)[each.rule.id]["title"]
+        title = " ".join(read_texts(language)[each.rule.id]["title"].split())
         case = ElementTree.SubElement(suite, "testcase", classname=f"odisea.{domain}", name=f"{each.rule.id} {title}")
-        if open_ones[each.rule.id]:
-            _failure(case, open_ones[each.rule.id], language)
-        elif each.state in SKIPPED and each.reason:
-            ElementTree.SubElement(case, "skipped", message=in_language(each.reason, language))
+        open_ones = [finding for finding in findings if finding.rule_id == each.rule.id and not finding.waiver]
+        if open_ones:
+            _say(case, open_ones, language)
+        elif each.state in SKIPPED:
+            ElementTree.SubElement(case, "skipped", message=in_language(each.reason, language) if each.reason else each.state)
+    counts = {"failures": len(suite.findall("testcase/failure")), "errors": 0, "skipped": len(suite.findall("testcase/skipped"))}
+    for name, count in {"tests": len(outcomes), **counts}.items():
+        suite.set(name, str(count))
 
 
-def _failure(case: ElementTree.Element, findings: list[Finding], language: str) -> None:
+def _say(case: ElementTree.Element, findings: list[Finding], language: str) -> None:
+    """Write a rule's open findings into its case, one a line with its place."""
     worst = min(findings, key=lambda each: SEVERITIES.index(each.severity))
     lines = [f"{each.spec_path}:{each.line}:{each.column}: {in_language(each.message, language)}" for each in findings]
-    failure = ElementTree.SubElement(case, "failure", type=worst.severity, message=in_language(worst.message, language))
-    failure.text = "\n".join(lines)
+    if worst.severity == "information":
+        ElementTree.SubElement(case, "system-out").text = "\n".join(lines)
+    else:
+        failure = ElementTree.SubElement(case, "failure", type=worst.severity, message=in_language(worst.message, language))
+        failure.text = "\n".join(lines)

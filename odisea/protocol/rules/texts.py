@@ -19,6 +19,12 @@ FOLDER = Path(__file__).with_name("texts")
 LANGUAGES = ("en", "es")
 FIELDS = ("title", "message", "expected", "why", "fix", "ask")
 DIGITS = 6
+GAP_WORDS = {
+    ("not_stated", "en"): "not stated",
+    ("not_in_source", "en"): "not shown by our copy of the source",
+    ("not_stated", "es"): "no se declara",
+    ("not_in_source", "es"): "nuestra copia de la fuente no lo muestra",
+}
 
 
 @cache
@@ -42,10 +48,18 @@ def _filled(template: str, values: dict[str, Any], language: str) -> str:
     return "".join(pieces)
 
 
-def shown(value: Any, language: str = "en") -> str:
-    """Return a value as one line in YAML's flow style: a gap as its word, labels left out, a `Text` in the language."""
+def shown(value: Any, language: str | None = None) -> str:
+    """Return a value as one line in YAML's flow style, labels left out.
+
+    Parameters
+    ----------
+    value : object
+        A fact, a model, a text or plain data.
+    language : str, optional
+        `en` or `es`: `Text` values are put into it and a gap is said in words; absent: the words of the file.
+    """
     if isinstance(value, Fact):
-        return shown(value.value, language) if value.known else value.status
+        return shown(value.value, language) if value.known else GAP_WORDS.get((value.status, language), value.status)
     if isinstance(value, Text | Said):
         return value.es if language == "es" else value.en
     if isinstance(value, BaseModel):
