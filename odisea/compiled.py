@@ -5,25 +5,13 @@ the caller would keep running the old code. So the cache folder is named by a ha
 any edit opens a new one.
 """
 
-import hashlib
 import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-PACKAGE = Path(__file__).resolve().parent
-
-
-def source_hash() -> str:
-    """Return the sha256 of all source files of the package, names included, as hexadecimal text."""
-    digest = hashlib.sha256()
-    for path in sorted(PACKAGE.rglob("*.py")):
-        digest.update(path.relative_to(PACKAGE).as_posix().encode())
-        digest.update(b"\0")
-        digest.update(path.read_bytes())
-        digest.update(b"\0")
-    return digest.hexdigest()
+from odisea.source import PACKAGE, source_hash
 
 
 def cache_folder() -> Path:

@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from odisea.compiled import source_hash
+from odisea.source import source_hash
 
 LIBRARIES = ("numpy", "scipy", "numba", "pandas", "statsmodels", "pyarrow")
 BLOCK = 1 << 20

@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 
 from odisea.analyse.plan import PlannedAnalysis, lower_plan
 from odisea.closed_form import implied_sd, n_per_arm, t_power
-from odisea.compiled import source_hash
 from odisea.data.derive import trial_rows
 from odisea.errors import Problem, ProtocolError
 from odisea.performance.batch import Job, in_order, make_table
@@ -25,6 +24,7 @@ from odisea.simulate.assumptions import Assumptions, Scenario, Scenarios, possib
 from odisea.simulate.calibration_file import calibrated
 from odisea.simulate.draft import draft_mechanism, participants, simulated_recipes
 from odisea.simulate.textbook import Calibration
+from odisea.source import source_hash
 
 CLAIM_SDS = (12.0, 14.0, 15.0, 16.0, 18.0, 20.0, 22.0)
 

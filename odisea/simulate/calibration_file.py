@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from odisea.compiled import source_hash
 from odisea.data.derive import Recipes
 from odisea.provenance import content_digest, write_json
 from odisea.simulate.achieved import Truths
@@ -18,6 +17,7 @@ from odisea.simulate.assumptions import CalibrationSpec, Scenario
 from odisea.simulate.calibrate import calibrate, with_losses, with_score
 from odisea.simulate.mechanism import Mechanism
 from odisea.simulate.textbook import Calibration, textbook_calibration
+from odisea.source import source_hash
 
 SCORE_CONSTANTS = ("mean", "sd_week6", "sd_baseline", "stable_share", "natural_change", "effect")
 

@@ -166,7 +166,7 @@ class _Text:
         self.text = text
         self.node = node
         self.flow = bool(getattr(node, "flow_style", True))
-        self.column = node.start_mark.column
+        self.column: int = node.start_mark.column
 
     def entries(self) -> list[_Entry]:
         """Return the entries in order."""

@@ -191,7 +191,7 @@ def recomputed(case: Case) -> Iterator[Hit]:
     audit, size = complete_audit(case), case.protocol.sample_size
     found = clashes(audit)
     if "power_not_reached" in found:
-        bound, reached = Text(en="at most", es="a lo más"), found["power_not_reached"].numbers["highest"]
+        bound, reached = Text(en="at most", es="a lo sumo"), found["power_not_reached"].numbers["highest"]
     elif "power_exceeded" in found:
         expected_loss(case)
         bound, reached = Text(en="at least", es="al menos"), found["power_exceeded"].numbers["lowest"]
@@ -214,10 +214,12 @@ def arms(case: Case) -> Iterator[Hit]:
     known(size.total, f"{AT}/total")
     if not size.per_arm.known and not size.analysed_per_arm.known:
         raise CannotRun(f"{AT}/per_arm")
-    planned = all(arm.planned_n.known for arm in case.protocol.arms)
+    elsewhere = {"ratio_not_kept"} if all(arm.planned_n.known for arm in case.protocol.arms) else set()  # a rule on design says it
+    if "multiply_leaves_too_few" in clashes(case.audit):
+        elsewhere.add("analysed_exceed_completers")  # the next rule says why
     for clash in case.audit.contradictions:
-        if clash.code == "ratio_not_kept" and planned:
-            continue  # a rule on design says it
+        if clash.code in elsewhere:
+            continue
         problem = problem_of_arms(clash)
         if problem is not None:
             pointer = f"{AT}/{problem.at}"
@@ -268,6 +270,8 @@ def large_loss(case: Case) -> Iterator[Hit]:
 def standardised_effect(case: Case) -> Iterator[Hit]:
     """The standardised effect is not the target difference over the standard deviation, beyond the rounding of all three."""
     size, pointer = case.protocol.sample_size, f"{AT}/standardised_effect"
+    if size.control_proportion.known:
+        raise NotApplicable(f"{AT}/control_proportion")
     known(size.standardised_effect, pointer)
     difference = known(size.target_difference, f"{AT}/target_difference")
     sd = known(size.standard_deviation, f"{AT}/standard_deviation")
@@ -394,6 +398,8 @@ def sensitivity(case: Case) -> Iterator[Hit]:
 def source_of_the_sd(case: Case) -> Iterator[Hit]:
     """A standard deviation is stated and its source is missing."""
     size = case.protocol.sample_size
+    if size.control_proportion.known:
+        raise NotApplicable(f"{AT}/control_proportion")
     sd = known(size.standard_deviation, f"{AT}/standard_deviation")
     yield from gap(size.standard_deviation_source, f"{AT}/standard_deviation_source", sd=sd)
 

@@ -6,6 +6,7 @@ from odisea.protocol.fact import Text
 from odisea.protocol.model import Protocol
 from odisea.protocol.rules.rule import CannotRun, Case, NotApplicable
 from odisea.protocol.rules.sample_size_design import AT, WITH_MARGIN, grouping_of, outcome_of
+from odisea.protocol.rules.sample_size_words import place_of, problem_of_numbers
 
 if TYPE_CHECKING:
     from odisea.protocol.claims import Audit
@@ -16,14 +17,6 @@ NOTHING = Text(en="", es="")
 HALF = 0.5
 MATCHING = ("exact", "rounded")
 MOST_TOLD = 3
-ELSEWHERE = {
-    "difference": f"{AT}/target_difference",
-    "sd": f"{AT}/standard_deviation",
-    "sides": f"{AT}/sidedness",
-    "ratio": "/randomisation/ratio",
-    "margin": "/design/margin",
-}
-"""Where the numbers of a claim stand whose names differ from those of the section."""
 FORMULAS = {
     "t": Text(en="the t test", es="la prueba t"),
     "z": Text(en="the normal approximation", es="la aproximación normal"),
@@ -59,12 +52,15 @@ def _has_formulas(protocol: Protocol) -> bool:
 
 
 def complete_audit(case: Case) -> "Audit":
-    """Return the audit of a statement that leaves nothing to suppose; CannotRun where it does."""
+    """Return the audit of a statement that leaves nothing to suppose and holds nothing impossible; else CannotRun."""
     from odisea.protocol.claims.candidate import names_formula  # loads SciPy
     from odisea.protocol.claims.effect import given_effects
 
     _refuse_other_designs(case.protocol)
     audit, size = case.audit, case.protocol.sample_size
+    wrong = [problem.at for clash in audit.contradictions if (problem := problem_of_numbers(clash)) is not None]
+    if wrong:
+        raise CannotRun(*wrong)
     needed = {"total", "power", "alpha", "sides"}
     if not given_effects(audit.claim):
         needed |= {"difference", "sd", "control_proportion", "arm_proportion"}
@@ -87,11 +83,6 @@ def _in_groups(protocol: Protocol) -> bool:
     except CannotRun:
         return False
     return grouping is not None and grouping.certain
-
-
-def place_of(name: str) -> str:
-    """Return where a number of the claim stands."""
-    return ELSEWHERE.get(name, f"{AT}/{name}")
 
 
 def clashes(audit: "Audit") -> dict[str, "Contradiction"]:
@@ -220,12 +211,12 @@ def power_for(case: Case, difference: float) -> float | None:
     from odisea.protocol.claims.reading import attempt, bases
 
     audit = case.audit
-    claim, implied = audit.claim, _implied(case, "sd")
-    numbers = bases(claim, layout_of(claim))
-    sd = claim.sd if claim.sd is not None else implied[0][0] if implied else None
-    if sd is None or not numbers or not audit.conventions or claim.icc or "impossible_value" in clashes(audit):
+    claim = audit.claim
+    if not _has_formulas(case.protocol) or claim.control_proportion is not None or claim.icc or "impossible_value" in clashes(audit):
         return None
-    if not _has_formulas(case.protocol) or claim.control_proportion is not None:
+    implied, numbers = _implied(case, "sd"), bases(claim, layout_of(claim))
+    sd = claim.sd if claim.sd is not None else implied[0][0] if implied else None
+    if sd is None or not numbers or not audit.conventions:
         return None
     arms, usual = numbers[0][1], audit.conventions[0]
     r_squared = (claim.correlation or 0.0) ** 2 if claim.r_squared is None else claim.r_squared
@@ -250,4 +241,4 @@ def half_of_it(case: Case) -> Text:
 
 def two_digits(power: float) -> str:
     """Return a power as a reader writes it."""
-    return f"{power:.2f}" if power < 0.995 else "0.99+"
+    return f"{power:.2f}" if power < 0.995 else f"{min(power, 0.999):.3f}"

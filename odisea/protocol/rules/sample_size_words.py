@@ -4,12 +4,19 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from odisea.protocol.fact import Text
 from odisea.protocol.labels import FIELDS
-from odisea.protocol.rules.sample_size_audit import place_of
 from odisea.protocol.rules.sample_size_design import AT
 
 if TYPE_CHECKING:
     from odisea.protocol.claims.contradiction import Contradiction
 
+ELSEWHERE = {
+    "difference": f"{AT}/target_difference",
+    "sd": f"{AT}/standard_deviation",
+    "sides": f"{AT}/sidedness",
+    "ratio": "/randomisation/ratio",
+    "margin": "/design/margin",
+}
+"""Where the numbers of a claim stand whose names differ from those of the section."""
 ARMS = {
     "arms_do_not_add_up": (
         "per_arm",
@@ -88,9 +95,14 @@ class Problem(NamedTuple):
     words: Text
 
 
+def place_of(name: str) -> str:
+    """Return the pointer of a number of the claim."""
+    return ELSEWHERE.get(name, f"{AT}/{name}")
+
+
 def problem_of_arms(clash: "Contradiction") -> Problem | None:
     """Return a contradiction about the arms in words, with its field; None for others."""
-    numbers = {name: f"{round(number, 1):g}" for name, number in clash.numbers.items()}
+    numbers = {name: f"{round(number, name == 'by_ratio'):g}" for name, number in clash.numbers.items()}
     if clash.code not in ARMS or (clash.code == "number_of_arms_differs" and "analysed_per_arm" not in numbers):
         return None  # the loader has compared the other lists with the arms
     field, english, spanish = ARMS[clash.code]
