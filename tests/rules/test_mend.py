@@ -273,8 +273,6 @@ def test_letters_of_every_script_stay_and_count_as_one(trial: Located[Protocol],
 
 LETTERS = st.characters(exclude_categories=["C", "Z"]) | st.just(" ")
 SCALARS = st.one_of(st.booleans(), st.integers(-999, 999), st.text(LETTERS, max_size=12))
-    st.booleans(), st.integers(-999, 999), st.text(st.characters(exclude_categories=["C", "Z"]) | st.just(" "), max_size=12)
-)
 VALUES = st.recursive(
     SCALARS,
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.from_regex("[a-z]{1,6}", fullmatch=True), inner, max_size=3)),

@@ -129,14 +129,13 @@ def test_an_accepted_finding_is_a_suppressed_result(evaluation: Evaluation) -> N
 
 
 def test_what_could_not_be_run_is_a_notification_and_no_result(tmp_path: Path) -> None:
-    located = changed(tmp_path, {"/design/aims": "not_stated", "/outcomes/odi/domain": "not_stated"})
-    evaluation = evaluate(Case(located), (no_objective_on_harms,))
-    log = sarif(evaluation, "protocol.yaml", "0.1.0", "en")
-    if evaluation.outcomes[0].state == "not_run":
-        (note,) = log["runs"][0]["invocations"][0]["toolExecutionNotifications"]
-        assert note["associatedRule"] == {"id": "HRM-05"}
-        assert "/design/aims" in note["message"]["text"]
+    located = changed(tmp_path, {"/design/aims": "not_stated", "/outcomes/harms/domain": "not_stated"})
+    log = sarif(evaluate(Case(located), (no_objective_on_harms,)), "protocol.yaml", "0.1.0", "en")
+    (note,) = log["runs"][0]["invocations"][0]["toolExecutionNotifications"]
+    assert note["associatedRule"] == {"id": "HRM-05"}
+    assert "/design/aims" in note["message"]["text"]
     assert results(log) == []
+    assert [error.message for error in schema().iter_errors(log)] == []
 
 
 # ---- JUnit. Elements and attributes that Jenkins' xunit plug-in allows, by element (its junit-10.xsd).

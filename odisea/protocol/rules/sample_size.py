@@ -82,7 +82,7 @@ def spread(case: Case) -> Iterator[Hit]:
     elif kind in ("time_to_event", "count"):
         raise NotApplicable(f"{AT}/outcome")
     elif not size.standard_deviation.known:
-        covers = (f"{AT}/standard_deviation_source",)
+        covers = (f"{AT}/standard_deviation_source", f"{AT}/standardised_effect")
         what, implied = ASKED["standard_deviation"], implied_sds(case)
         yield from gap(
             size.standard_deviation, f"{AT}/standard_deviation", covers=covers, evidence=round_sds(case), what=what, implied=implied

@@ -111,8 +111,8 @@ def design_effect(protocol: Protocol, size: float | None) -> Text:
     rho, members = ILLUSTRATED_ICC if icc is None else icc, size or ILLUSTRATED_GROUP
     factor = 1 + (members - 1) * rho
     return Text(
-        en=f"with groups of {members:g} and an intracluster correlation of {rho:g}, the number needed there is {factor:.2f} times as large",
-        es=f"con grupos de {members:g} y una correlación intraconglomerado de {rho:g}, ahí se necesita {factor:.2f} veces ese número",
+        en=f"with groups of {members:g} and an intracluster correlation of {rho:g}, the number needed is multiplied by {factor:.2f}",
+        es=f"con grupos de {members:g} y una correlación intraconglomerado de {rho:g}, el número necesario se multiplica por {factor:.2f}",
     )
 
 

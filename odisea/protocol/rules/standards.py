@@ -37,7 +37,7 @@ STANDARDS: dict[str, Standard] = {
     "E6R3": Standard("ICH E6(R3)", "ICH E6(R3) Good clinical practice, January 2025", "verified", "section", "sección"),
     "E20": Standard("ICH E20 (draft)", "ICH E20 Adaptive designs, draft of 25 June 2025", "second_hand", "section", "sección"),
     "M11": Standard("ICH M11", "ICH M11 Clinical electronic structured harmonised protocol", "recalled", "section", "sección"),
-    "SAP": Standard("SAP guideline", "Gamble C et al. JAMA 2017;318(23):2337-2343, doi 10.1001/jama.2017.18556", "verified"),
+    "SAP": Standard("SAP guideline", "Gamble C et al. JAMA 2017;318(23):2337-2343, doi 10.1001/jama.2017.18556", "second_hand"),
     "ADEMP": Standard("ADEMP", "Morris TP, White IR, Crowther MJ. Stat Med 2019;38:2074-2102, doi 10.1002/sim.8086", "verified", "", ""),
     "CT": Standard("ClinicalTrials.gov", "ClinicalTrials.gov API v2, data structure", "verified", "field", "campo"),
     "USDM": Standard("CDISC USDM v4", "CDISC USDM v4 conformance rules, as shipped with the usdm4 package", "verified", "rule", "regla"),
