@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sound_protocol import SOUND, changed
 
+from odisea.check import write_fixed
 from odisea.protocol.load import Located, load_located_protocol
 from odisea.protocol.model import Protocol
+from odisea.protocol.rules.check import Given, check
 from odisea.protocol.rules.evaluate import evaluate
 from odisea.protocol.rules.finding import Accepted, Finding, Fix, Said
 from odisea.protocol.rules.harms import definition
@@ -303,6 +305,19 @@ def test_every_change_that_the_rules_suggest_for_our_trial_keeps_the_comments_an
         (tmp_path / name).write_text(text, encoding="utf-8")
     load_located_protocol(tmp_path / "nct07248813.yaml")
     assert comments(result.texts.get("", TEXT)) == comments(TEXT)
+
+
+def test_the_copy_has_the_layout_of_the_originals_which_stay(tmp_path: Path) -> None:
+    folder = tmp_path / "trial"
+    folder.mkdir()
+    located = changed(folder, {"/analysis/covariate_term": "confounders"})
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    result = write_fixed(check(located, Given(today="2026-02-01")), tmp_path / "fixed")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert {path.name for path in (tmp_path / "fixed").iterdir()} == set(before)
+    again = load_located_protocol(tmp_path / "fixed" / "protocol.yaml")
+    open_ones = {f"{each.rule_id} {each.spec_path}" for each in check(again, Given(today="2026-02-01")).evaluation.findings}
+    assert open_ones & set(result.applied) == set()
 
 
 def test_the_sound_protocol_needs_no_mending() -> None:

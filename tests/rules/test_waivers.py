@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sound_protocol import changed
 
-from odisea.check import read_given, write_check
+from odisea.check import read_given, write_check, write_fixed
 from odisea.errors import ProtocolError
 from odisea.protocol.load import Located, load_located, parse_yaml
 from odisea.protocol.model import Protocol
@@ -138,7 +138,6 @@ def test_the_rules_on_waivers_are_listed_once(located: Located[Protocol]) -> Non
         ("    by: Committee\n", '    by: ""\n', "7:", ""),
         ("HRM-01", "HRM01", "5:", "HRM01"),
         ('"2026-06-30"', '"June 2026"', "9:", "June 2026"),
-        ('"2026-06-30"', '"2026-13-40"', "9:", "2026-13-40"),
         ("    reason:", "    raeson:", "10:", "raeson"),
         ("trial: sound", "trail: sound", "3:", "trail"),
         ("kind: waivers", "kind: protocol", "2:", "protocol"),
@@ -220,3 +219,14 @@ def test_a_whole_check_names_the_waivers_in_its_manifest(tmp_path: Path) -> None
     write_check(check(located, inputs.given), inputs, tmp_path / "out", "en", "odisea check")
     assert "protocol.waivers.yaml" in (tmp_path / "out" / "manifest.json").read_text(encoding="utf-8")
     assert "Committee" in (tmp_path / "out" / "check_report.en.html").read_text(encoding="utf-8")
+
+
+def test_mending_leaves_the_file_of_waivers_to_its_owner(tmp_path: Path) -> None:
+    folder = tmp_path / "trial"
+    folder.mkdir()
+    located = load(written(folder, HEAD + DEFINITION))
+    given = Given(waivers=load_located(folder / "protocol.waivers.yaml", WaiverFile), today="2027-01-01")
+    result = write_fixed(check(located, given), tmp_path / "fixed")
+    assert "WVR-01 protocol.waivers.yaml#/waivers/0/until" in result.left
+    assert not [each for each in result.applied if each.startswith("WVR")]
+    assert load(tmp_path / "fixed" / "protocol.yaml").value.trial == "sound"
