@@ -220,7 +220,8 @@ def _size_faults(protocol: Protocol) -> Iterator[Fault]:
         ("/sample_size/alpha", protocol.sample_size.alpha),
         ("/sample_size/attrition", protocol.sample_size.attrition),
     ):
-        if fact.value is not None and not 0 < fact.value < 1:
+        nothing_lost = pointer.endswith("attrition") and fact.value == 0
+        if fact.value is not None and not 0 < fact.value < 1 and not nothing_lost:
             found = f"{fact.value:g} is no proportion"
             yield Fault(pointer, found, "a number between 0 and 1 is needed", "Write 0.4 for 40 %", "SYN-13")
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from odisea.protocol.model import Protocol
-from odisea.report.check_claim import claim_section
+from odisea.report.check_claim import claim_section, claim_summary
 from odisea.report.check_files import CheckResult, read_check_result
 from odisea.report.check_findings import (
     contradictions,
@@ -45,8 +45,15 @@ def write_check_report(folder: Path, protocol: Protocol, language: str, target: 
 
 def check_document(result: CheckResult) -> Document:
     """Return the check report, free of language."""
-    first = (_study(result), scoreboard(result), contradictions(result), claim_section(result), main_questions(result))
-    second = (*finding_sections(result), *general_sections(result), not_run(result), waivers(result))
+    recomputed = claim_section(result)
+    first = (_study(result), contradictions(result), claim_summary(result), main_questions(result), scoreboard(result))
+    second = (
+        *finding_sections(result),
+        *((recomputed,) if recomputed else ()),
+        *general_sections(result),
+        not_run(result),
+        waivers(result),
+    )
     third = (drift_section(result), *list_sections(result), rules_appendix(result), _provenance(result))
     parts = (("summary", "heading", first), ("details", "details", second), ("appendix", "appendix", third))
     return Document(

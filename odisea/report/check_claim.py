@@ -31,10 +31,28 @@ WHOLE = "whole_then_"
 USUAL = 0  # the convention that the claim's own numbers or common use suggest
 
 
-def claim_section(result: CheckResult) -> Section:
-    """Recompute the claim: given, missing, implied, reproduced, contradictory."""
-    blocks = [_given(result), *_missing(result), *_contradictions(result), *_implied(result), *_candidates(result)]
+def claim_summary(result: CheckResult) -> Section:
+    """Say for the committee what the statement gives, what it leaves out, and what would make it true."""
+    blocks = [_given(result), *_missing(result), *_spread(result), *_contradictions(result)]
     return Section("claim", say("review.claim"), tuple(blocks))
+
+
+def claim_section(result: CheckResult) -> Section | None:
+    """Tabulate what would make the statement true, and the calculations that give its number; None where nothing can be computed."""
+    blocks = (*_implied(result), *_candidates(result))
+    return Section("claim_details", say("review.claim_details"), blocks) if blocks else None
+
+
+def _spread(result: CheckResult) -> list[Block]:
+    """Say which standard deviation the stated numbers imply by the t test."""
+    values = {
+        each["basis"]: fixed(_number(each["value"], "solved", place, "value"), 1)
+        for place, each in reversed(list(enumerate(result.claim["solved"])))
+        if (each["quantity"], each["formula"], each["convention"]) == ("sd", "t", USUAL)
+    }
+    if {"after_loss", "as_randomised"} <= values.keys():
+        return [Paragraph("spread", (say("claim.implied_two", sd=values["after_loss"], all=values["as_randomised"]),))]
+    return [Paragraph("spread", (say("claim.implied_one", sd=next(iter(values.values()))),))] if values else []
 
 
 def percent(number: Traced) -> Phrase:

@@ -43,7 +43,7 @@ def drift_section(result: CheckResult) -> Section:
 def _cut(text: str | None) -> Phrase:
     if text is None:
         return DASH
-    return Plain(text if len(text) <= LONGEST else f"{text[:LONGEST]}…")
+    return Plain(text if len(text) <= LONGEST else f"{text[:LONGEST]}…", "en")  # the language of registry records
 
 
 def _count(file: str, at: str, value: int) -> Phrase:
