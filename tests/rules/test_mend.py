@@ -268,6 +268,10 @@ def test_line_ends_of_windows_stay(trial: Located[Protocol], template: Finding) 
     assert new.count("\n") == new.count("\r\n")
 
 
+def test_a_byte_order_mark_stays_and_shifts_nothing(trial: Located[Protocol], template: Finding) -> None:
+    assert odd(trial, template, put("/a/x", 2), f"\ufeff{ODD}") == "\ufeff" + odd(trial, template, put("/a/x", 2))
+
+
 def test_letters_of_every_script_stay_and_count_as_one(trial: Located[Protocol], template: Finding) -> None:
     text = "a: {en: “ñandú” 𝛼, es: 猫}  # ¿qué?\nb: {c: 1}\n"
     assert odd(trial, template, put("/b/c", "Ω"), text) == 'a: {en: “ñandú” 𝛼, es: 猫}  # ¿qué?\nb: {c: "Ω"}\n'

@@ -105,12 +105,13 @@ def _asks(value: Any) -> bool:
 
 
 def _changed(text: str, changes: list[Change]) -> str:
-    """Return a file's text with changes; the parser counts a carriage return as a line end of its own, so it is put back after."""
+    """Return a file's text with changes; places are counted without carriage returns and byte order mark, which are put back."""
+    mark = "\ufeff" if text.startswith("\ufeff") else ""
     line_end = "\r\n" if "\r\n" in text else "\n"
-    text = text.replace("\r\n", "\n")
+    text = text.removeprefix(mark).replace("\r\n", "\n")
     for change in sorted(changes, key=_last_entries_first):
         text = _applied(text, change)
-    return text.replace("\n", line_end)
+    return mark + text.replace("\n", line_end)
 
 
 def _last_entries_first(change: Change) -> tuple[bool, list[tuple[int, str]]]:
