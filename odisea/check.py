@@ -97,16 +97,17 @@ def write_check(checked: Checked, inputs: Inputs, folder: Path, language: str, c
 def write_fixed(checked: Checked, folder: Path) -> Mended:
     """Write a copy of the protocol and of the files that it names, with the suggestions applied that need no answer.
 
-    The copy has the layout of the originals, so that it can be checked in its turn.
+    The copy has the layout of the originals, so that it can be checked in its turn; NAME.json beside it lists what was done.
     """
     located = checked.case.located
     main = Path(located.document.name)
     names = {"": main, **{located.name_of(part): Path(part.name) for part in located.parts.values()}}
-    texts = {name: path.read_text(encoding="utf-8") for name, path in names.items()}
-    mended = mend(located, texts, checked.evaluation.findings)
+    texts = {name: path.read_bytes().decode("utf-8") for name, path in names.items()}
+    mended = mend(located, texts, checked.evaluation.findings, timestamp()[:10])
     top = Path(commonpath([path.resolve().parent for path in names.values()]))
     for name, path in names.items():
         write_text(folder / path.resolve().relative_to(top), mended.texts.get(name, texts[name]))
+    write_json(folder.with_name(f"{folder.name}.json"), {name: list(getattr(mended, name)) for name in ("applied", "waiting", "left")})
     return mended
 
 

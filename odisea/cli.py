@@ -117,7 +117,8 @@ def check(
     write_check(checked, given, output, lang.value, typed_command())
     if fix:
         mended = write_fixed(checked, output / "fixed")
-        say(f"{len(mended.applied)} suggestions applied to a copy in {output / 'fixed'}; {len(mended.waiting)} need an answer first")
+        counted = f"{len(mended.applied)} suggestions applied, {len(mended.waiting)} need an answer first, {len(mended.left)} left"
+        say(f"{counted} -> {output / 'fixed'}")
     counts = ", ".join(f"{count} {severity}" for severity, count in checked.counts.items())
     say(f"{located.value.trial}: {counts} -> {output / 'findings.json'}")
     if any(checked.counts[severity] for severity in fail_on.severities):

@@ -22,6 +22,7 @@ from odisea.protocol.rules.mend import Mended, mend
 from odisea.protocol.rules.rule import ASK, Case, Patch, put
 
 TRIAL = Path(__file__).parents[2] / "protocol" / "nct07248813.yaml"
+TODAY = "2026-01-31"
 TEXT = TRIAL.read_text(encoding="utf-8")
 
 
@@ -41,7 +42,7 @@ def suggesting(template: Finding, *patches: Patch, line: int = 1) -> Finding:
 
 
 def mended(located: Located[Protocol], template: Finding, *patches: Patch, texts: dict[str, str] | None = None) -> Mended:
-    return mend(located, texts or {"": TEXT}, [suggesting(template, patch, line=n) for n, patch in enumerate(patches, 1)])
+    return mend(located, texts or {"": TEXT}, [suggesting(template, patch, line=n) for n, patch in enumerate(patches, 1)], TODAY)
 
 
 def moved(old: str, new: str) -> tuple[list[str], list[str]]:
@@ -132,7 +133,7 @@ def test_a_placeholder_is_never_applied(trial: Located[Protocol], template: Find
 
 
 def test_a_finding_that_asks_for_one_of_its_changes_makes_none(trial: Located[Protocol], template: Finding) -> None:
-    result = mend(trial, {"": TEXT}, [suggesting(template, put("/sample_size/power", 0.9), put("/harms/definition", ASK))])
+    result = mend(trial, {"": TEXT}, [suggesting(template, put("/sample_size/power", 0.9), put("/harms/definition", ASK))], TODAY)
     assert (result.texts, len(result.waiting)) == ({}, 1)
 
 
@@ -167,7 +168,7 @@ def test_entries_of_one_list_are_removed_from_the_end(trial: Located[Protocol], 
 def test_an_accepted_finding_changes_nothing(trial: Located[Protocol], template: Finding) -> None:
     accepted = Accepted("Committee", "2026-01-01", "2027-01-01", Said("", ""))
     finding = replace(suggesting(template, put("/sample_size/power", 0.9)), waiver=accepted)
-    assert mend(trial, {"": TEXT}, [finding]) == Mended({}, (), ())
+    assert mend(trial, {"": TEXT}, [finding], TODAY) == Mended({}, (), ())
 
 
 def test_what_is_not_there_cannot_be_removed_and_is_named(trial: Located[Protocol], template: Finding) -> None:
@@ -218,7 +219,7 @@ last: 'quoted'
 def odd(located: Located[Protocol], template: Finding, patch: Patch, text: str = ODD) -> str:
     """Return the odd text after a change; what is removed there must be written, which the mending asks the loader's document."""
     document = replace(located.document, values={**located.document.values, patch.path: next(iter(located.document.values.values()))})
-    return mend(replace(located, document=document), {"": text}, [suggesting(template, patch)]).texts[""]
+    return mend(replace(located, document=document), {"": text}, [suggesting(template, patch)], TODAY).texts[""]
 
 
 @pytest.mark.parametrize(
@@ -303,7 +304,7 @@ def test_every_change_that_the_rules_suggest_for_our_trial_keeps_the_comments_an
     from odisea.protocol.rules.catalogue import RULES
 
     parts = {trial.name_of(part): Path(part.name).read_text(encoding="utf-8") for part in trial.parts.values()}
-    result = mend(trial, {"": TEXT, **parts}, evaluate(Case(trial), RULES).findings)
+    result = mend(trial, {"": TEXT, **parts}, evaluate(Case(trial), RULES).findings, TODAY)
     for name, text in {"nct07248813.yaml": result.texts.get("", TEXT), **parts, **{n: t for n, t in result.texts.items() if n}}.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
@@ -326,4 +327,4 @@ def test_the_copy_has_the_layout_of_the_originals_which_stay(tmp_path: Path) -> 
 
 def test_the_sound_protocol_needs_no_mending() -> None:
     located = load_located_protocol(SOUND / "protocol.yaml")
-    assert mend(located, {"": ""}, []) == Mended({}, (), ())
+    assert mend(located, {"": ""}, [], TODAY) == Mended({}, (), ())

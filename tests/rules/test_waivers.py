@@ -138,6 +138,8 @@ def test_the_rules_on_waivers_are_listed_once(located: Located[Protocol]) -> Non
         ("    by: Committee\n", '    by: ""\n', "7:", ""),
         ("HRM-01", "HRM01", "5:", "HRM01"),
         ('"2026-06-30"', '"June 2026"', "9:", "June 2026"),
+        ('"2026-06-30"', '"2026-13-40"', "", "until is 2026-13-40; no calendar has that day"),
+        ('"2026-06-30"', '"1999-06-30"', "", "a waiver ends after it was given"),
         ("    reason:", "    raeson:", "10:", "raeson"),
         ("trial: sound", "trail: sound", "3:", "trail"),
         ("kind: waivers", "kind: protocol", "2:", "protocol"),

@@ -1,7 +1,7 @@
 """Run the rules: each ends as passed, failed, not_run or not_applicable; what could not be run is never a pass."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from odisea.protocol.rules.finding import Finding, Fix, Said
@@ -56,12 +56,16 @@ def evaluate(case: Case, rules: Iterable[Rule]) -> Evaluation:
 
     The gap of a value is said once: where a rule speaks of it, the general finding on that gap is left out.
     """
-    outcomes = tuple(run(each, case) for each in rules)
-    spoken = {pointer for each in outcomes if each.rule.domain != "GAP" for hit in each.hits for pointer in (hit.pointer, *hit.covers)}
-    findings = tuple(
-        finding(case, each.rule, hit) for each in outcomes for hit in each.hits if not (each.rule.domain == "GAP" and hit.pointer in spoken)
-    )
-    return Evaluation(outcomes, findings)
+    ended = tuple(run(each, case) for each in rules)
+    spoken = {pointer for each in ended if each.rule.domain != "GAP" for hit in each.hits for pointer in (hit.pointer, *hit.covers)}
+    outcomes = tuple(_unspoken(each, spoken) if each.rule.domain == "GAP" else each for each in ended)
+    return Evaluation(outcomes, tuple(finding(case, each.rule, hit) for each in outcomes for hit in each.hits))
+
+
+def _unspoken(outcome: Outcome, spoken: set[str]) -> Outcome:
+    """Return the outcome of a rule on gaps without those that another rule speaks of."""
+    hits = tuple(hit for hit in outcome.hits if hit.pointer not in spoken)
+    return replace(outcome, hits=hits, state="failed" if hits else "passed")
 
 
 def run(rule: Rule, case: Case) -> Outcome:

@@ -14,10 +14,11 @@ from odisea.protocol.load import Located
 from odisea.protocol.model import Protocol
 from odisea.protocol.registry.yaml_text import yaml_text
 from odisea.protocol.rules.finding import Finding
-from odisea.protocol.rules.rule import ASK, Patch
+from odisea.protocol.rules.rule import ASK, Patch, put
 
 WIDEST = 120
 APPEND = "-"
+AUTHOR = "odisea check --fix"
 Collection = yaml.MappingNode | yaml.SequenceNode
 
 
@@ -56,7 +57,7 @@ class Change(NamedTuple):
         return self.pointer.startswith(f"{other.pointer}/") or other.pointer.startswith(f"{self.pointer}/")
 
 
-def mend(located: Located[Protocol], texts: dict[str, str], findings: Iterable[Finding]) -> Mended:
+def mend(located: Located[Protocol], texts: dict[str, str], findings: Iterable[Finding], today: str) -> Mended:
     """Return the files with the suggestions of findings applied.
 
     Parameters
@@ -67,6 +68,8 @@ def mend(located: Located[Protocol], texts: dict[str, str], findings: Iterable[F
         The text of every file by its name (empty: the protocol itself).
     findings : iterable of Finding
         Accepted ones are left alone; of two changes at one place the first counts. A finding's changes are made all or none.
+    today : str
+        Day of the proposals (YYYY-MM-DD) in a file that does not say yet who makes its proposals.
     """
     made: list[Change] = []
     told: dict[str, list[str]] = {"applied": [], "waiting": [], "left": []}
@@ -78,9 +81,22 @@ def mend(located: Located[Protocol], texts: dict[str, str], findings: Iterable[F
         fate = "waiting" if any(_asks(patch.value) for patch in patches) else _fate(located, texts, made, changes)
         told[fate].append(f"{finding.rule_id} {finding.spec_path}")
         made += [change for change in changes if fate == "applied" and change not in made]
+    made += _authors(located, made, today)
     names = dict.fromkeys(change.name for change in made)
     new = {name: _changed(texts[name], [change for change in made if change.name == name]) for name in names}
     return Mended(new, tuple(told["applied"]), tuple(told["waiting"]), tuple(told["left"]))
+
+
+def _authors(located: Located[Protocol], made: list[Change], today: str) -> list[Change]:
+    """Return the blocks that say who makes the proposals, for files that receive some and have none."""
+    documents = {"": located.document, **{located.name_of(part): part for part in located.parts.values()}}
+    proposing = dict.fromkeys(change.name for change in made if _proposes(change.patch.value))
+    unsigned = [name for name in proposing if "/proposals" not in documents[name].values]
+    return [Change(name, "/proposals", put("/proposals", {"by": AUTHOR, "date": today})) for name in unsigned]
+
+
+def _proposes(value: Any) -> bool:
+    return isinstance(value, dict) and ("proposed" in value or any(map(_proposes, value.values())))
 
 
 def _fate(located: Located[Protocol], texts: dict[str, str], made: list[Change], changes: list[Change]) -> str:

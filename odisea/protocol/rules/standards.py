@@ -30,7 +30,9 @@ STANDARDS: dict[str, Standard] = {
         "DELTA2", "Cook JA et al. BMJ 2018;363:k3750, table 1, doi 10.1136/bmj.k3750", "verified", "recommendation", "recomendación"
     ),
     "SPIRIT-Outcomes": Standard(
-        "SPIRIT-Outcomes 2022 (numbered as SPIRIT 2013)", "Butcher NJ et al. JAMA 2022;328(23):2345-2356, doi 10.1001/jama.2022.21243", "second_hand"
+        "SPIRIT-Outcomes 2022 (numbered as SPIRIT 2013)",
+        "Butcher NJ et al. JAMA 2022;328(23):2345-2356, doi 10.1001/jama.2022.21243",
+        "second_hand",
     ),
     "E9R1": Standard("ICH E9(R1)", "ICH E9(R1) addendum on estimands, Step 4, 2019", "second_hand", "", ""),
     "E9": Standard("ICH E9", "ICH E9 Statistical principles for clinical trials, 1998", "recalled", "section", "sección"),

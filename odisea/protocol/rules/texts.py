@@ -19,7 +19,7 @@ FOLDER = Path(__file__).with_name("texts")
 LANGUAGES = ("en", "es")
 FIELDS = ("title", "message", "expected", "why", "fix", "ask")
 DIGITS = 6
-GAP_WORDS = {
+GAP_WORDS: dict[tuple[str, str | None], str] = {
     ("not_stated", "en"): "not stated",
     ("not_in_source", "en"): "not shown by our copy of the source",
     ("not_stated", "es"): "no se declara",

@@ -6,9 +6,10 @@ out, or that matches nothing, is a finding itself (WVR).
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import ClassVar
+from datetime import date as day
+from typing import ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from odisea.protocol.declaration import Declaration
 from odisea.protocol.fact import Frozen, Text
@@ -42,6 +43,17 @@ class Waiver(Frozen):
     date: str = Field(pattern=DAY_PATTERN)
     until: str = Field(pattern=DAY_PATTERN)
     reason: Text
+
+    @model_validator(mode="after")
+    def _days_exist_and_follow(self) -> Self:
+        for name in ("date", "until"):
+            try:
+                day.fromisoformat(getattr(self, name))
+            except ValueError:
+                raise ValueError(f"{name} is {getattr(self, name)}; no calendar has that day") from None
+        if self.until < self.date:
+            raise ValueError(f"until is {self.until}, before date {self.date}; a waiver ends after it was given")
+        return self
 
     def accepts(self, finding: Finding) -> bool:
         """Return whether it speaks of a finding."""
