@@ -167,8 +167,10 @@ class Design(Frozen):
 
     @property
     def not_expected(self) -> tuple[str, ...]:
-        """A margin belongs to non-inferiority and equivalence only."""
-        return () if self.framework.value in ("non_inferiority", "equivalence") else ("margin",)
+        """A margin belongs to non-inferiority and equivalence, a criterion of feasibility to that aim."""
+        margin = () if self.framework.value in ("non_inferiority", "equivalence") else ("margin",)
+        other_aims = self.aims.value is not None and "feasibility" not in self.aims.value
+        return (*margin, "feasibility_criteria") if other_aims else margin
 
 
 class Component(Frozen):
@@ -190,6 +192,10 @@ class Programme(Frozen):
     videos_per_week: Fact[float] = NOT_STATED
     logins_per_week: Fact[float] = NOT_STATED
     diary_days_per_week: Fact[float] = NOT_STATED
+
+
+TAKEN_OR_APPLIED = ("DRUG", "BIOLOGICAL", "DIETARY_SUPPLEMENT", "GENETIC", "RADIATION", "DEVICE", "PROCEDURE", "COMBINATION_PRODUCT")
+OF_BEHAVIOUR = ("exercise_dose", "progression", "deliverer_qualification", "format", "contamination")
 
 
 class Intervention(Frozen):
@@ -224,6 +230,11 @@ class Intervention(Frozen):
     prohibited_care: Fact[Text] = NOT_STATED
     rescue_care: Fact[Text] = NOT_STATED
     standardised: Fact[bool] = NOT_STATED
+
+    @property
+    def not_expected(self) -> tuple[str, ...]:
+        """What is taken or applied is not exercised, taught, or passed on to other arms."""
+        return OF_BEHAVIOUR if self.type.value in TAKEN_OR_APPLIED else ()
 
 
 class Check(Frozen):

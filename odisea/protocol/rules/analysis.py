@@ -514,7 +514,7 @@ def few_imputations(case: Case) -> Iterator[Hit]:
     "warning",
     "risk",
     refs=("SPIRIT:27c", "NRC2010"),
-    reads=("/sample_size/attrition", "/schedule/visits", "/outcomes/*/visits"),
+    reads=("/sample_size/attrition", "/schedule/visits", "/outcomes/*/visits", "/outcomes/*/measured_at", "/outcomes/*/arms"),
 )
 def nothing_recorded_before_the_loss(case: Case) -> Iterator[Hit]:
     """More than 20 % loss is expected and no outcome is recorded between baseline and the visit of a primary analysis."""
@@ -523,7 +523,7 @@ def nothing_recorded_before_the_loss(case: Case) -> Iterator[Hit]:
         raise NotApplicable(ATTRITION)
     weeks = {visit.id: visit.week for visit in case.protocol.schedule.visits}
     everywhere = [each for each in case.protocol.outcomes.values() if set(case.protocol.arm_ids) <= set(each.arms or case.protocol.arm_ids)]
-    recorded = {weeks[visit] for outcome in everywhere for visit in outcome.visits}
+    recorded = {weeks[visit] for each in everywhere for visit in (*each.visits, *(each.measured_at.value or ())) if visit in weeks}
     for visit in dict.fromkeys(each.spec.visit for each in analyses(case.protocol, "primary")):
         if not any(0 < week < weeks[visit] for week in recorded):
             values = {"visit": case.protocol.visit(visit).label, "loss": percent(loss)}

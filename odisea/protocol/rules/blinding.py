@@ -17,9 +17,17 @@ ROLES = {
 }
 
 
-@rule("BLD-01", "error", "contradiction", refs=("SPIRIT:24a", "CT:maskingInfo"), reads=("/blinding/level", "/blinding/masked"))
+@rule(
+    "BLD-01",
+    "error",
+    "contradiction",
+    refs=("SPIRIT:24a", "CT:maskingInfo"),
+    reads=("/blinding/level", "/blinding/masked", "/identification/registry_id"),
+)
 def level_and_roles(case: Case) -> Iterator[Hit]:
     """The level of masking does not fit the number of masked roles; the registry counts four roles, not the analyst."""
+    if not (case.protocol.identification.registry_id.value or "NCT").startswith("NCT"):  # elsewhere the words mean other things
+        raise NotApplicable("/identification/registry_id")
     blinding = case.protocol.blinding
     level, masked = known(blinding.level, "/blinding/level"), known(blinding.masked, "/blinding/masked")
     roles = [role for role in dict.fromkeys(masked) if role in REGISTRY_ROLES]

@@ -45,13 +45,22 @@ def arms_miss_the_total(case: Case) -> Iterator[Hit]:
         yield Hit("/sample_size/total", total, {"sum": sum(planned)}, (put("/sample_size/total", ASK),))
 
 
-@rule("DES-03", "error", "contradiction", refs=("SPIRIT:12", "DELTA2:4"), reads=("/arms/*/planned_n", "/randomisation/ratio"))
+@rule(
+    "DES-03",
+    "error",
+    "contradiction",
+    refs=("SPIRIT:12", "DELTA2:4"),
+    reads=("/arms/*/planned_n", "/randomisation/ratio", "/sample_size/cluster_size"),
+)
 def arms_miss_the_ratio(case: Case) -> Iterator[Hit]:
-    """An arm's planned number is more than one participant away from its share by the allocation ratio."""
+    """An arm's planned number is more than one participant, or one cluster, away from its share by the allocation ratio."""
     ratio, planned = known(case.protocol.randomisation.ratio, "/randomisation/ratio"), _planned(case)
+    step = 1.0
+    if case.protocol.randomisation.unit.value == "cluster":
+        step = known(case.protocol.sample_size.cluster_size, "/sample_size/cluster_size")
     for place, (arm, number, part) in enumerate(zip(case.protocol.arms, planned, ratio, strict=True)):
         share = sum(planned) * part / sum(ratio)
-        if abs(number - share) > 1:
+        if abs(number - share) > step:
             pointer = f"/arms/{place}/planned_n"
             values = {"arm": arm.label, "share": round(share, 1), "ratio": ":".join(map(str, ratio))}
             yield Hit(pointer, number, values, (put(pointer, ASK),))
@@ -109,6 +118,7 @@ def enrolment_misses_the_total(case: Case) -> Iterator[Hit]:
     planned = known(population.planned_enrolment, "/population/planned_enrolment")
     total = known(case.protocol.sample_size.total, "/sample_size/total")
     if planned != total:
+        known(population.enrolment_type, "/population/enrolment_type")  # an actual number may well differ
         yield Hit("/population/planned_enrolment", planned, {"total": total}, (put("/population/planned_enrolment", ASK),))
 
 
@@ -267,6 +277,8 @@ def rationale(case: Case) -> Iterator[Hit]:
 @rule("DES-21", "warning", "ambiguity", refs=("SPIRIT:15a",), reads=("/contrasts/*", "/arms/*/interventions"))
 def nothing_to_compare(case: Case) -> Iterator[Hit]:
     """A contrast compares two arms that list the same interventions."""
+    if not any(arm.interventions for arm in case.protocol.arms):
+        raise CannotRun("/arms/0/interventions")
     for place, contrast in enumerate(case.protocol.contrasts):
         arm, reference = case.protocol.arm(contrast.arm), case.protocol.arm(contrast.reference)
         if arm.interventions and set(arm.interventions) == set(reference.interventions):

@@ -18,6 +18,8 @@ POLICY = ("treatment_policy_mean", "marginal_risk_difference")
 """Truths that count every recorded value, whatever happened after randomisation."""
 MOST_NAMED = 4
 WORDS_OF_MISSING = ("missing", "lost_to_follow", "loss_to_follow", "no_outcome")
+WORDS_OF_TREATMENT = ("dose", "session", "class", "tablet", "medic", "treatment")
+"""Missing one of these is an event, not a gap in the data."""
 WORDS_OF_DEATH = ("death", "died", "dies", "mortality")
 
 
@@ -289,7 +291,7 @@ def _refuse_open_strategies(events: list[tuple[str, Estimand, IntercurrentEvent]
 
 
 def _is_missing_data(event: IntercurrentEvent) -> bool:
-    return any(word in event.event for word in WORDS_OF_MISSING)
+    return any(word in event.event for word in WORDS_OF_MISSING) and not any(word in event.event for word in WORDS_OF_TREATMENT)
 
 
 def _analyses(protocol: Protocol) -> Iterator[tuple[str, AnalysisSpec]]:

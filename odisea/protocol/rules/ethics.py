@@ -183,7 +183,7 @@ def monitoring_of_the_conduct(case: Case) -> Iterator[Hit]:
     yield from gap(case.protocol.ethics.trial_monitoring, "/ethics/trial_monitoring")
 
 
-@rule("ETH-14", "error", "contradiction", refs=("SPIRIT:32a", "Helsinki"), reads=("/ethics/consent", "/ethics/risk_class"))
+@rule("ETH-14", "warning", "risk", refs=("SPIRIT:32a", "Helsinki"), reads=("/ethics/consent", "/ethics/risk_class"))
 def consent_not_written(case: Case) -> Iterator[Hit]:
     """Consent is oral or waived in a trial of more than minimal risk."""
     ethics = case.protocol.ethics

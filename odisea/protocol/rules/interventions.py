@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from odisea.protocol.compose import child
-from odisea.protocol.fact import NOT_STATED, Fact, Text
+from odisea.protocol.fact import NOT_STATED, Text
 from odisea.protocol.labels import FIELDS
 from odisea.protocol.model import Arm, Protocol
 from odisea.protocol.rules.rule import ASK, CannotRun, Case, Hit, NotApplicable, gap, known, put, rule
@@ -62,7 +62,6 @@ WORDS = {
 }
 OPPOSED = (("williams_exercises", "mckenzie_exercises"), ("flexion_exercises", "extension_exercises"), ("bed_rest", "graded_activity"))
 """Tags of approaches that ask for the opposite of the same person."""
-GROUPED = ("group", "individual_and_group")
 
 
 class Named(NamedTuple):
@@ -138,11 +137,12 @@ def modules_and_weeks(case: Case) -> Iterator[Hit]:
 )
 def shared_content(case: Case) -> Iterator[Hit]:
     """What only one arm of a contrast receives holds the same content as what the other receives."""
-    protocol, done = case.protocol, set()
+    protocol, done, tagged = case.protocol, set(), False
     for contrast in protocol.contrasts:
         arm, reference = protocol.arm(contrast.arm), protocol.arm(contrast.reference)
         others = [(other, part) for other in _of(protocol, reference.interventions) for part in other.value.components]
         for each in _of(protocol, _only_in(arm, reference)):
+            tagged = tagged or (bool(_tags(each.value)) and any(part.content for _, part in others))
             for place, component in enumerate(each.value.components):
                 pointer = f"{each.pointer}/components/{place}/content"
                 overlapping = [(other, part) for other, part in others if set(component.content) & set(part.content)]
@@ -156,6 +156,8 @@ def shared_content(case: Case) -> Iterator[Hit]:
                         "parts": _joined(part.label for _, part in overlapping),
                     }
                     yield Hit(pointer, shared, values, (put(pointer, ASK),))
+    if not tagged:
+        raise CannotRun("/interventions")
 
 
 @rule(
@@ -204,6 +206,8 @@ def dose_of_exercise(case: Case) -> Iterator[Hit]:
 @rule("INT-07", "warning", "risk", refs=("TIDieR:9",), reads=("/interventions/*/components/*/content", "/interventions/*/tailoring"))
 def opposed_for_everyone(case: Case) -> Iterator[Hit]:
     """An intervention gives opposed approaches and does not say who gets which."""
+    if not any(_tags(each.value) for each in _interventions(case.protocol)):
+        raise CannotRun("/interventions")
     for each in _interventions(case.protocol):
         for one, other in OPPOSED:
             if {one, other} <= set(_tags(each.value)) and not each.value.tailoring.known:
@@ -305,38 +309,6 @@ def fidelity(case: Case) -> Iterator[Hit]:
     for each in _tested(case.protocol):
         for name in ("fidelity", "adherence_measures", "adherence_support"):
             yield from gap(getattr(each.value, name), f"{each.pointer}/{name}", label=each.value.label, what=FIELDS[name])
-
-
-@rule(
-    "INT-14",
-    "warning",
-    "risk",
-    refs=("CONSORT-NPT", "SPIRIT:19"),
-    reads=(
-        "/contrasts/*",
-        "/interventions/*/format",
-        "/interventions/*/programme/live_session_group_size",
-        "/sample_size/clustering",
-        "/sample_size/icc",
-    ),
-)
-def delivered_in_groups(case: Case) -> Iterator[Hit]:
-    """One arm of a contrast is treated in groups, and the sample size says nothing about clustering."""
-    unknown = []
-    for each in _tested(case.protocol):
-        programme = each.value.programme
-        size: Fact[int] | None = programme.live_session_group_size if programme else None
-        if each.value.format.value in GROUPED or (size is not None and (size.value or 0) > 1):
-            if not (case.protocol.sample_size.clustering.known or case.protocol.sample_size.icc.known):
-                pointer = (
-                    f"{each.pointer}/format" if each.value.format.value in GROUPED else f"{each.pointer}/programme/live_session_group_size"
-                )
-                observed = each.value.format if each.value.format.value in GROUPED else size
-                yield Hit(pointer, observed, {"label": each.value.label}, (put("/sample_size/clustering", ASK),))
-        elif not each.value.format.known:
-            unknown.append(f"{each.pointer}/format")
-    if unknown:
-        raise CannotRun(*unknown)
 
 
 def _interventions(protocol: Protocol) -> tuple[Named, ...]:

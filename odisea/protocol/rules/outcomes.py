@@ -184,18 +184,22 @@ def some_cannot_respond(case: Case) -> Iterator[Hit]:
     "error",
     "contradiction",
     refs=("SPIRIT:16", "SPIRIT:18"),
-    reads=("/outcomes/*/kind", "/outcomes/*/measured_at", "/outcomes/*/visits", "/schedule"),
+    reads=("/outcomes/*/kind", "/outcomes/*/domain", "/outcomes/*/measured_at", "/outcomes/*/visits", "/schedule"),
 )
 def too_few_assessments_for_a_time(case: Case) -> Iterator[Hit]:
     """A time-to-event outcome is assessed fewer than three times, and its events carry no date of their own."""
-    schedule = case.protocol.schedule
+    schedule, unknown = case.protocol.schedule, []
     for name, outcome in _times_to_event(case.protocol).items():
         if name in (*schedule.continuous, *schedule.weekly) or outcome.domain.value in OWN_DATE:
             continue
         visits = assessed(outcome) or case.protocol.visit_ids
-        if len(visits) < FEWEST_ASSESSMENTS:
+        if len(visits) < FEWEST_ASSESSMENTS and not outcome.domain.known:
+            unknown.append(f"/outcomes/{name}/domain")  # its events may carry a date of their own
+        elif len(visits) < FEWEST_ASSESSMENTS:
             pointer = f"/outcomes/{name}/{'measured_at' if outcome.measured_at.known else 'kind'}"
             yield Hit(pointer, visits, {"label": outcome.label, "count": len(visits), "fewest": FEWEST_ASSESSMENTS})
+    if unknown:
+        raise CannotRun(*unknown)
 
 
 @rule("OUT-10", "question", "gap", refs=("SPIRIT:16", "SAP:26c"), reads=("/outcomes/*/kind", "/outcomes/*/definition"))

@@ -10,7 +10,7 @@ from odisea.protocol.rules.rule import ASK, CannotRun, Case, Hit, NotApplicable,
 from odisea.protocol.sections import Check, Criterion
 
 AGE = ("age", "age_years")
-OLDER_ADULTS_FROM = 65
+ADULTS_FROM, OLDER_ADULTS_FROM = 18, 65
 WITHOUT_A_CAUSE = ("non-specific", "nonspecific", "non specific", "inespecífic")
 SURGERY = ("surg", "cirug", "operat")
 DIGITAL = ("internet", "smartphone", "digital", "computer", "computadora", "teléfono inteligente")
@@ -32,14 +32,18 @@ class Place(NamedTuple):
 def ages_disagree(case: Case) -> Iterator[Hit]:
     """An inclusion criterion on age has other limits than the eligible ages."""
     ages = known(case.protocol.population.age_years, "/population/age_years")
+    seen = False
     for place in _criteria(case.protocol):
         check = place.criterion.check
         if check is None or place.excludes or check.variable not in AGE or not _numbers(check):
             continue
+        seen = True
         low, high = _limits(check)
         if low not in (None, ages.min) or high not in (None, ages.max):
             values = {"id": place.criterion.id, "min": f"{ages.min:g}", "max": f"{ages.max:g}"}
             yield Hit(f"{place.pointer}/check/value", check.value, values, (put(f"{place.pointer}/check/value", ASK),))
+    if not seen:
+        raise NotApplicable("/population/inclusion")
 
 
 @rule("POP-02", "information", "ambiguity", refs=("SPIRIT:14a",), reads=CRITERIA)
@@ -119,7 +123,9 @@ def off_the_scale(case: Case) -> Iterator[Hit]:
         raise CannotRun(*unknown)
 
 
-@rule("POP-07", "question", "gap", refs=("SPIRIT:14a",), reads=("/population/secondary_gain", "/outcomes/*/domain"))
+@rule(
+    "POP-07", "question", "gap", refs=("SPIRIT:14a",), reads=("/population/secondary_gain", "/population/age_years", "/outcomes/*/domain")
+)
 def secondary_gain(case: Case) -> Iterator[Hit]:
     """A primary outcome is disability, pain, function or work, and nothing is said about sick leave, compensation and litigation."""
     domains = [
@@ -127,6 +133,9 @@ def secondary_gain(case: Case) -> Iterator[Hit]:
     ]
     if not any(domain in SECONDARY_GAIN for domain in domains):
         raise NotApplicable("/outcomes")
+    ages = case.protocol.population.age_years.value
+    if ages is not None and (ages.max < ADULTS_FROM or ages.min >= OLDER_ADULTS_FROM):  # no age at which people earn their living
+        raise NotApplicable("/population/age_years")
     yield from gap(case.protocol.population.secondary_gain, "/population/secondary_gain")
 
 
@@ -166,9 +175,9 @@ def recruitment(case: Case) -> Iterator[Hit]:
 
 @rule("POP-11", "question", "gap", refs=("SPIRIT:14a", "PRECIS-2:1"), reads=("/population/age_years", "/population/age_rationale"))
 def older_adults(case: Case) -> Iterator[Hit]:
-    """People of 65 or older cannot take part and no reason is given."""
+    """Adults but none of 65 or older can take part, and no reason is given."""
     ages = known(case.protocol.population.age_years, "/population/age_years")
-    if ages.max >= OLDER_ADULTS_FROM:
+    if ages.max >= OLDER_ADULTS_FROM or ages.max < ADULTS_FROM:
         raise NotApplicable("/population/age_years")
     yield from gap(case.protocol.population.age_rationale, "/population/age_rationale", min=f"{ages.min:g}", max=f"{ages.max:g}")
 

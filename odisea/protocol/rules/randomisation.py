@@ -7,7 +7,7 @@ from math import exp, lgamma, log
 
 from odisea.protocol.fact import Text
 from odisea.protocol.model import AnalysisSpec, Plan, Protocol
-from odisea.protocol.rules.rule import ASK, Case, Hit, NotApplicable, gap, known, put, rule
+from odisea.protocol.rules.rule import ASK, CannotRun, Case, Hit, NotApplicable, gap, known, put, rule
 from odisea.protocol.sections import Randomisation
 
 SMALL_BLOCK = 4
@@ -15,6 +15,8 @@ FEWEST_PER_STRATUM = 10
 BLOCKS_PER_STRATUM = 5
 TOLERATED_PROBABILITY = 0.05
 OFF_PLAN = 0.05
+NEVER_OFF_PLAN = 10_000
+"""Above so many participants the probability is below 2 exp(-2 n 0.05^2), which is less than 1e-21 (Hoeffding)."""
 RANDOMISATION = ("randomisation", "randomization")
 BEFORE_IT = ("consent", "eligibility", "covariates", "demographics", "baseline")
 
@@ -87,7 +89,7 @@ def predictable(case: Case) -> Iterator[Hit]:
     sizes = _sizes(case)
     unmasked = known(case.protocol.blinding.unmasked, "/blinding/unmasked")
     ratio = known(case.protocol.randomisation.ratio, "/randomisation/ratio")
-    if len(sizes) == 1 and sizes[0] <= SMALL_BLOCK and sizes[0] % sum(ratio) == 0 and "CARE_PROVIDER" in unmasked:
+    if len(sizes) == 1 and 0 < sizes[0] <= SMALL_BLOCK and sizes[0] % sum(ratio) == 0 and "CARE_PROVIDER" in unmasked:
         share = float(guessed_share(ratio, sizes[0]))
         by_chance = max(ratio) / sum(ratio)
         values = {"share": f"{100 * share:.1f}", "chance": f"{100 * by_chance:.1f}"}
@@ -104,16 +106,27 @@ def predictable(case: Case) -> Iterator[Hit]:
     "warning",
     "risk",
     refs=("SPIRIT:21b",),
-    reads=("/randomisation/strata", "/randomisation/block_sizes", "/randomisation/method", "/sample_size/total"),
+    reads=(
+        "/randomisation/strata",
+        "/randomisation/stratification",
+        "/randomisation/block_sizes",
+        "/randomisation/method",
+        "/randomisation/unit",
+        "/sample_size/total",
+    ),
 )
 def many_strata(case: Case) -> Iterator[Hit]:
     """Strata hold on average fewer than ten participants, or fewer than five of the largest block where it is known."""
     randomisation = _randomisation(case)
+    if randomisation.unit.value == "cluster":  # strata then hold clusters, of which the number is not coded
+        raise NotApplicable("/randomisation/unit")
     if known(randomisation.method, "/randomisation/method") != "permuted_blocks":
         raise NotApplicable("/randomisation/method")
     if not known(randomisation.stratification, "/randomisation/stratification"):
         raise NotApplicable("/randomisation/stratification")
     strata, total = known(randomisation.strata, "/randomisation/strata"), known(case.protocol.sample_size.total, "/sample_size/total")
+    if strata < 1 or total < 1:
+        raise CannotRun("/randomisation/strata" if strata < 1 else "/sample_size/total")  # no such number is possible
     sizes = randomisation.block_sizes.value
     needed = max(FEWEST_PER_STRATUM, BLOCKS_PER_STRATUM * max(sizes)) if isinstance(sizes, tuple) and sizes else FEWEST_PER_STRATUM
     if total < needed * strata:
@@ -200,9 +213,17 @@ def not_concealed(case: Case) -> Iterator[Hit]:
         yield Hit("/randomisation/concealment", False, {}, (put("/randomisation/concealment_mechanism", ASK),))
 
 
-@rule("RND-14", "warning", "risk", refs=("SPIRIT:18",), reads=("/schedule/visits/*/activities", "/outcomes/*/baseline"))
+@rule(
+    "RND-14",
+    "warning",
+    "risk",
+    refs=("SPIRIT:18",),
+    reads=("/schedule/visits/*/activities", "/outcomes/*/instrument", "/randomisation/unit"),
+)
 def randomised_too_early(case: Case) -> Iterator[Hit]:
-    """A visit lists consent, eligibility or a baseline measurement after the randomisation."""
+    """A visit lists consent, eligibility or a baseline measurement after the randomisation; clusters are randomised before."""
+    if case.protocol.randomisation.unit.value == "cluster":
+        raise NotApplicable("/randomisation/unit")
     names = {
         *BEFORE_IT,
         *(each for outcome in case.protocol.outcomes.values() for each in (outcome.instrument,) if each),
@@ -270,7 +291,7 @@ def _right_guesses(left: tuple[int, ...]) -> Fraction:
 
 def off_plan(total: int, share: float) -> float:
     """Return the exact binomial probability that an arm's number is over 5 % of the total away from its plan."""
-    if not 0 < share < 1:
+    if not 0 < share < 1 or total > NEVER_OFF_PLAN:
         return 0.0
     far = (count for count in range(total + 1) if abs(count - share * total) > OFF_PLAN * total + 1e-9)
     return sum(exp(_log_choose(total, count) + count * log(share) + (total - count) * log(1 - share)) for count in far)

@@ -415,9 +415,9 @@ def low_power(case: Case) -> Iterator[Hit]:
 
 @rule("SS-24", "warning", "risk", refs=("DELTA2:2", "E6R3:B.10.3", "E9:5.5"), reads=(f"{AT}/alpha", f"{AT}/sidedness", "/design/framework"))
 def lenient_level(case: Case) -> Iterator[Hit]:
-    """The level is above 0.05 two-sided or 0.025 one-sided; of non-inferiority a rule on design speaks."""
+    """The level is above 0.05 two-sided or 0.025 one-sided; not asked of equivalence, and of non-inferiority a rule on design speaks."""
     size = case.protocol.sample_size
-    if case.protocol.design.framework.value == "non_inferiority":
+    if case.protocol.design.framework.value in WITH_MARGIN:  # two one-sided tests at 0.05 are the custom for equivalence
         raise NotApplicable("/design/framework")
     alpha = known(size.alpha, f"{AT}/alpha")
     if LARGEST_ALPHA["one_sided"] < alpha <= LARGEST_ALPHA["two_sided"]:

@@ -5,7 +5,6 @@ from calendar import monthrange
 from collections.abc import Iterator
 from datetime import date, timedelta
 from itertools import pairwise
-from math import exp, lgamma, log
 from typing import NamedTuple
 
 from odisea.protocol.fact import Fact, Text
@@ -44,6 +43,8 @@ class Window(NamedTuple):
 def no_such_visit(case: Case) -> Iterator[Hit]:
     """An outcome is measured at a visit that the schedule does not have."""
     visits = case.protocol.visit_ids
+    if not any(outcome.measured_at.known for outcome in case.protocol.outcomes.values()):
+        raise CannotRun(*(f"/outcomes/{name}/measured_at" for name in case.protocol.outcomes))
     for name, outcome in case.protocol.outcomes.items():
         for place, visit in enumerate(outcome.measured_at.value or ()):
             if visit not in visits:
@@ -81,13 +82,19 @@ def windows_overlap(case: Case) -> Iterator[Hit]:
     """The window of a visit begins before that of the visit before it has ended."""
     if len(case.protocol.schedule.visits) < 2:
         raise NotApplicable("/schedule/visits")
+    unknown = []
     for place, (before, after) in enumerate(pairwise(case.protocol.schedule.visits), start=1):
         pointer = f"/schedule/visits/{place}/window_days"
-        ends = before.week * DAYS_PER_WEEK + known(before.window_days, f"/schedule/visits/{place - 1}/window_days")[1]
-        begins = after.week * DAYS_PER_WEEK - known(after.window_days, pointer)[0]
+        if before.window_days.value is None or after.window_days.value is None:
+            unknown.append(pointer if before.window_days.known else f"/schedule/visits/{place - 1}/window_days")
+            continue
+        ends = before.week * DAYS_PER_WEEK + before.window_days.value[1]
+        begins = after.week * DAYS_PER_WEEK - after.window_days.value[0]
         if begins <= ends:
             values = {"visit": after.label, "before": before.label, "begins": f"{begins:g}", "ends": f"{ends:g}"}
             yield Hit(pointer, after.window_days, values, (put(pointer, ASK),))
+    if unknown:
+        raise CannotRun(*unknown)
 
 
 @rule(
@@ -136,16 +143,19 @@ def baseline_after_the_start(case: Case) -> Iterator[Hit]:
 )
 def not_among_activities(case: Case) -> Iterator[Hit]:
     """An outcome is measured at a visit whose activities leave it out while another visit lists it."""
-    visits = case.protocol.schedule.visits
+    visits, seen = case.protocol.schedule.visits, False
     for name, outcome in case.protocol.outcomes.items():
         words = {name, outcome.instrument}
         if not any(words & set(visit.activities) for visit in visits):
             continue
+        seen = True
         for place, visit in enumerate(visits):
             if visit.id in _visits_of(outcome) and not words & set(visit.activities):
                 pointer = f"/schedule/visits/{place}/activities"
                 values = {"label": outcome.label, "visit": visit.label}
                 yield Hit(pointer, list(visit.activities), values, (put(f"{pointer}/-", ASK),))
+    if not seen:
+        raise NotApplicable("/schedule/visits")
 
 
 @rule(
@@ -183,7 +193,9 @@ def recorded_in_one_arm(case: Case) -> Iterator[Hit]:
     reads=(*DATES, "/schedule/visits/*/week", "/population/planned_enrolment", "/population/recruitment_rate_per_week"),
 )
 def expected_rate(case: Case) -> Iterator[Hit]:
-    """The dates imply how many must be randomised each week, and it is not said how many are expected."""
+    """The dates imply a number to randomise each week, and none is said to be expected; not asked where clusters are randomised."""
+    if case.protocol.randomisation.unit.value == "cluster":
+        raise NotApplicable("/randomisation/unit")
     window = _window(case.protocol)
     if window.last <= window.first:
         raise NotApplicable(window.ends)
@@ -219,7 +231,9 @@ def no_time_to_recruit(case: Case) -> Iterator[Hit]:
     reads=(*DATES, "/schedule/visits/*/week", "/population/planned_enrolment", "/population/recruitment_rate_per_week"),
 )
 def too_slow(case: Case) -> Iterator[Hit]:
-    """At the expected rate the total is reached in time with probability below 0.8 (Poisson)."""
+    """At the expected rate the total is reached in time with probability below 0.8 (Poisson); not asked where clusters are randomised."""
+    if case.protocol.randomisation.unit.value == "cluster":
+        raise NotApplicable("/randomisation/unit")
     rate = known(case.protocol.population.recruitment_rate_per_week, "/population/recruitment_rate_per_week")
     window = _window(case.protocol)
     if window.last <= window.first:
@@ -260,9 +274,11 @@ def dates_out_of_order(case: Case) -> Iterator[Hit]:
 
 def reaching(total: int, mean: float) -> float:
     """Return the exact probability that a Poisson number of a mean is at least a total."""
-    if mean <= 0:
-        return 0.0 if total > 0 else 1.0
-    return max(0.0, 1 - sum(exp(count * log(mean) - mean - lgamma(count + 1)) for count in range(total)))
+    from scipy.special import gammainc  # at least n events by now: the n-th has a waiting time of gamma distribution
+
+    if total <= 0 or mean <= 0:
+        return 1.0 if total <= 0 else 0.0
+    return float(gammainc(total, mean))
 
 
 def _window(protocol: Protocol) -> Window:
@@ -282,7 +298,10 @@ def _window(protocol: Protocol) -> Window:
         ends.append(("/status/primary_completion", status.primary_completion, _primary_week(protocol)))
     if not ends:
         raise CannotRun("/status/completion", "/status/primary_completion")
-    last, pointer, weeks = min((_day(fact, pointer, last=True) - timedelta(weeks=weeks), pointer, weeks) for pointer, fact, weeks in ends)
+    try:
+        last, pointer, weeks = min((_day(fact, at, last=True) - timedelta(weeks=weeks), at, weeks) for at, fact, weeks in ends)
+    except OverflowError:  # a follow-up that leads out of the calendar
+        raise CannotRun("/schedule/visits") from None
     return Window(first, last, pointer, weeks, wanted)
 
 
