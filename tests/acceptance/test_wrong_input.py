@@ -14,7 +14,8 @@ from tests.conftest import ROOT
 
 NAME = "nct07248813"
 PROTOCOL = ROOT / "protocol" / f"{NAME}.yaml"
-COMMANDS = ("check", "simulate", "power", "ingest", "analyse", "report", "bench", "schema")
+COMMANDS = ("check", "rules", "new", "export", "simulate", "power", "ingest", "analyse", "report", "bench", "schema")
+RECORDS = ROOT / "tests" / "unit" / "records"
 
 
 @pytest.fixture
@@ -119,6 +120,33 @@ def test_a_scenario_that_sets_what_cannot_be(tmp_path: Path, output: Path) -> No
 def test_a_scenario_without_people_has_no_export(store: Path, output: Path) -> None:
     said = run_odisea("simulate", PROTOCOL, "--scenario", "textbook", "--store", store, "-o", output)
     refused(said, "textbook", "no people to export", output=output)
+
+
+# ---------------------------------------------------------------- registry records and exports
+
+
+@pytest.mark.parametrize(
+    ("record", "needle"),
+    [("crossover", "CROSSOVER"), ("truncated", "ends in the middle"), ("empty_object", "protocolSection")],
+)
+def test_a_record_that_cannot_be_a_protocol(record: str, needle: str, tmp_path: Path) -> None:
+    (tmp_path / "dictionary").symlink_to(ROOT / "protocol" / "dictionary")
+    target = tmp_path / "new.yaml"
+    refused(run_odisea("new", RECORDS / f"{record}.json", "-o", target), f"{record}.json", needle, output=target)
+
+
+def test_a_scaffold_never_overwrites(tmp_path: Path) -> None:
+    (tmp_path / "dictionary").symlink_to(ROOT / "protocol" / "dictionary")
+    target = tmp_path / "new.yaml"
+    target.write_text("mine", encoding="utf-8")
+    said = run_odisea("new", RECORDS / "bare.json", "-o", target)
+    assert (said.code, len(said.messages), target.read_text(encoding="utf-8")) == (1, 1, "mine")
+
+
+@pytest.mark.parametrize(("form", "suffix"), [("usdm", ".csv"), ("redcap", ".json")])
+def test_an_export_with_another_suffix(form: str, suffix: str, tmp_path: Path) -> None:
+    target = tmp_path / f"out{suffix}"
+    refused(run_odisea("export", form, PROTOCOL, "-o", target), str(target), suffix, output=target)
 
 
 # ---------------------------------------------------------------- export folders

@@ -4,7 +4,7 @@ These rules walk over the whole protocol and its instruments. Where a rule of an
 finding here is left out.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel
@@ -15,10 +15,23 @@ from odisea.protocol.labels import FIELDS, SECTIONS
 from odisea.protocol.load import Located
 from odisea.protocol.model import Protocol
 from odisea.protocol.plan import AnalysisSpec
-from odisea.protocol.rules.rule import ASK, Case, Hit, put, rule
+from odisea.protocol.rules.mexico import require_imss, require_mexico
+from odisea.protocol.rules.population import ADULTS_FROM
+from odisea.protocol.rules.rule import ASK, CannotRun, Case, Hit, NotApplicable, put, rule
+from odisea.protocol.rules.sample_size_design import outcome_of
 
 NOT_FACTS = ("odisea", "trial", "proposals", "dictionary", "source", "export")
 ALL = ("/*",)
+ASKED_IN_MEXICO: dict[str, Callable[[Case], None]] = {
+    "/ethics/ethics_committee": require_imss,
+    "/ethics/inter_institutional_review": require_imss,
+    "/ethics/risk_basis": require_mexico,
+}
+ASKED_OF_ADULTS = ("/population/age_rationale", "/population/secondary_gain")
+WITHOUT_A_SPREAD = ("binary", "time_to_event", "count")
+ASKED_OF_MEANS = tuple(
+    f"/sample_size/{name}" for name in ("standard_deviation", "standard_deviation_source", "standardised_effect", "correlation")
+)
 
 
 class Place(NamedTuple):
@@ -73,9 +86,26 @@ def proposed_analysis(case: Case) -> Iterator[Hit]:
 
 
 def _gaps(case: Case, status: str) -> Iterator[Hit]:
+    elsewhere = set(_asked_elsewhere(case))
     for place, value in walk(case.located):
-        if isinstance(value, Fact) and value.status == status:
+        if isinstance(value, Fact) and value.status == status and place.pointer not in elsewhere:
             yield Hit(place.pointer, value, {"label": place.label}, (put(place.pointer, ASK),))
+
+
+def _asked_elsewhere(case: Case) -> Iterator[str]:
+    """Give the pointers of what is no gap of this trial: asked of other countries, ages or kinds of outcome."""
+    population, outcome = case.protocol.population, outcome_of(case.protocol)
+    for pointer, require in ASKED_IN_MEXICO.items():
+        try:
+            require(case)
+        except NotApplicable:
+            yield pointer
+        except CannotRun:
+            continue
+    if population.age_years.value is not None and population.age_years.value.max < ADULTS_FROM:
+        yield from ASKED_OF_ADULTS
+    if case.protocol.sample_size.control_proportion.known or (outcome is not None and outcome.kind in WITHOUT_A_SPREAD):
+        yield from ASKED_OF_MEANS
 
 
 def walk(located: Located[Protocol]) -> Iterator[tuple[Place, Any]]:

@@ -197,7 +197,7 @@ def recomputed(case: Case) -> Iterator[Hit]:
         bound, reached = Text(en="at least", es="al menos"), found["power_exceeded"].numbers["lowest"]
     else:
         return
-    values = {"power": size.power, "bound": bound, "reached": two_digits(reached), "needed": needed_total(audit)}
+    values = {"power": size.power, "bound": bound, "reached": two_digits(reached), "needed": needed_total(case)}
     yield Hit(f"{AT}/total", size.total, values, (put(f"{AT}/total", ASK),))
 
 
@@ -244,7 +244,7 @@ def multiplied(case: Case) -> Iterator[Hit]:
         }
         patch = (put(f"{AT}/inflation", "divide"), put(f"{AT}/total", ASK))
         yield Hit(pointer, size.inflation if size.inflation.known else "n x (1 + loss)", values, patch)
-    elif not size.inflation.known and not is_reproduced(case.audit):
+    elif not size.inflation.known and not is_reproduced(case):
         raise CannotRun(f"{AT}/inflation")
 
 
@@ -505,9 +505,9 @@ def not_repeatable(case: Case) -> Iterator[Hit]:
     """Every input is stated, the power is about right, and no usual formula and rounding gives the stated number itself."""
     audit, size = complete_audit(case), case.protocol.sample_size
     expected_loss(case)
-    if is_reproduced(audit) or any(code in clashes(audit) for code in POWER_CLASHES):
+    if is_reproduced(case) or any(code in clashes(audit) for code in POWER_CLASHES):
         return
-    yield Hit(f"{AT}/total", size.total, {"nearest": needed_total(audit)}, (put(f"{AT}/test", ASK),), evidence=nearest_totals(audit))
+    yield Hit(f"{AT}/total", size.total, {"nearest": needed_total(case)}, (put(f"{AT}/test", ASK),), evidence=nearest_totals(case))
 
 
 @rule("SS-30", "error", "contradiction", refs=("SPIRIT:19", "DELTA2:2", "DELTA2:3"), reads=(f"{AT}/*", "/randomisation/ratio"))
@@ -530,5 +530,5 @@ def only_without_loss(case: Case) -> Iterator[Hit]:
     loss, found = expected_loss(case), clashes(audit)
     if "power_not_reached_after_loss" in found and "multiply_leaves_too_few" not in found:
         power = found["power_not_reached_after_loss"].numbers["after_loss"]
-        values = {"loss": percent(loss), "after": two_digits(power), "total": size.total, "needed": needed_total(audit)}
+        values = {"loss": percent(loss), "after": two_digits(power), "total": size.total, "needed": needed_total(case)}
         yield Hit(f"{AT}/power", size.power, values, (put(f"{AT}/total", ASK),))

@@ -90,42 +90,58 @@ def clashes(audit: "Audit") -> dict[str, "Contradiction"]:
     return {clash.code: clash for clash in audit.contradictions}
 
 
-def is_reproduced(audit: "Audit") -> bool:
-    """Return whether a calculation with the stated effect gives the stated number."""
-    return any(row.match in MATCHING and not row.supposed for row in audit.candidates)
+def is_reproduced(case: Case) -> bool:
+    """Return whether a calculation by the stated test, if it names one, and with the stated clusters gives the stated number."""
+    from odisea.protocol.claims.candidate import names_formula  # loads SciPy
+
+    return any(
+        row.match in MATCHING
+        and not row.supposed
+        and not _ignores_clusters(case, row)
+        and names_formula(case.audit.claim.test, row.formula) is not False
+        for row in case.audit.candidates
+    )
 
 
-def _nearest(audit: "Audit") -> "list[Candidate]":
+def _ignores_clusters(case: Case, row: "Candidate") -> bool:
+    """Return whether a calculation leaves out the stated clusters, or takes them as those of one arm though all arms have them."""
+    claim = case.audit.claim
+    if not claim.icc or (claim.cluster_size or 1) <= 1:
+        return False
+    return row.clustering == "none" or (row.clustering == "one_arm" and case.protocol.randomisation.unit.value == "cluster")
+
+
+def _nearest(case: Case) -> "list[Candidate]":
     """Return the calculations with ordinary rounding that fit what is stated, those of the stated test first, then by their gap."""
     from odisea.protocol.claims.candidate import ORDINARY, names_formula  # loads SciPy
 
-    claim = audit.claim
+    claim = case.audit.claim
     wanted = claim.inflation or ("divide" if claim.attrition else "none")
     rows = [
         row
-        for row in audit.candidates
+        for row in case.audit.candidates
         if not row.supposed
         and row.gap is not None
         and row.inflation == wanted
         and row.roundings[0] in ORDINARY
         and names_formula(claim.test, row.formula) is not False
-        and not (row.clustering == "none" and claim.icc and claim.cluster_size and claim.cluster_size > 1)
+        and not _ignores_clusters(case, row)
     ]
     return sorted(rows, key=lambda row: (row.formula != "ancova", abs(row.gap or 0)))
 
 
-def needed_total(audit: "Audit") -> Text:
+def needed_total(case: Case) -> Text:
     """Return the total that the formula nearest to the stated test gives, in words."""
-    rows = _nearest(audit)
+    rows = _nearest(case)
     if not rows:
         return Text(en="no usual formula gives a number", es="ninguna fórmula habitual da un número")
     name, total = _formula(rows[0].formula), rows[0].total
     return Text(en=f"{name.en} gives {total}", es=f"{name.es} da {total}")
 
 
-def nearest_totals(audit: "Audit") -> str | None:
+def nearest_totals(case: Case) -> str | None:
     """Return the nearest totals that usual formulas give, as a sentence; None where there are none."""
-    totals = {row.formula: row.total for row in sorted(_nearest(audit), key=lambda row: abs(row.gap or 0))}
+    totals = {row.formula: row.total for row in sorted(_nearest(case), key=lambda row: abs(row.gap or 0))}
     told = "; ".join(f"{_formula(name).en} {total}" for name, total in list(totals.items())[:MOST_TOLD])
     return f"Nearest totals: {told}." if told else None
 
