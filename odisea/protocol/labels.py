@@ -38,7 +38,7 @@ programme | Programme | Programa
 
 _FIELDS = """
 acronym | acronym | acrónimo
-adherence_analysis | analysis of adherence and effect | análisis de la adherencia y el efecto
+adherence_analysis | analysis of adherence and effect | análisis de la adherencia y su papel en el efecto
 adherence_measures | measures of adherence | medidas de adherencia
 adherence_support | support of adherence | apoyo a la adherencia
 age_rationale | reason for the age limits | motivo de los límites de edad
@@ -48,18 +48,18 @@ aims | aims | propósitos
 allocation | allocation | asignación
 alpha | significance level | nivel de significación
 also_masked | roles blinded according to the text | funciones cegadas según el texto
-amendments | handling of amendments | manejo de enmiendas
+amendments | handling of amendments | cómo se manejan las enmiendas
 analysed_per_arm | participants analysed per arm | participantes analizados por grupo
 analysis_plan_access | access to the analysis plan | acceso al plan de análisis
 analysis_seed | seed of the imputation draws | semilla de las imputaciones
-ancillary_consent | consent for further studies | consentimiento para estudios posteriores
+ancillary_consent | consent for further studies | consentimiento para otros estudios
 approval_id | approval number | número de aprobación
 arm_proportion | expected proportion in the arm | proporción esperada en el grupo
-assumption_checks | checks of the model's assumptions | comprobación de los supuestos del modelo
+assumption_checks | checks of the model's assumptions | comprobación de los supuestos de los modelos
 attitude | pragmatic or explanatory attitude | actitud pragmática o explicativa
 attrition | expected attrition | pérdida esperada
 attrition_definition | definition of attrition | definición de la pérdida
-attrition_difference | difference in attrition between arms | diferencia de pérdida entre grupos
+attrition_difference | difference in attrition between arms | diferencia de pérdida entre los grupos
 block_sizes | whereabouts of the block sizes | lugar donde constan los tamaños de bloque
 brief_title | brief title | título breve
 centres | number of centres | número de centros
@@ -69,19 +69,19 @@ citation | citation | cita
 city | city | ciudad
 claim | claim against which the result is held | afirmación con la que se contrasta el resultado
 cluster_size | participants per cluster | participantes por conglomerado
-clustering | allowance for clustering | consideración de conglomerados
+clustering | allowance for clustering | cómo se toman en cuenta los conglomerados
 code | access to the statistical code | acceso al código estadístico
 collaborators | collaborators | colaboradores
-collection | collection of harms | recolección de daños
-committee | ethics committee | comité de ética
+collection | collection of harms | cómo se recogen los daños
+committee | ethics committee | comité de ética en investigación
 committees | committees and their duties | comités y sus funciones
-comparator_rationale | reason for the comparator | motivo del comparador
+comparator_rationale | reason for the comparator | motivo para elegir el comparador
 comparison | kind of comparison | tipo de comparación
 comparison_in_title | comparison named in the title | comparación que anuncia el título
 compensation_for_harm | compensation for harm | indemnización por daños
 completed_by | who completes it | quién lo responde
 completion | completion date | fecha de término
-completion_type | type of the completion date | tipo de la fecha de término
+completion_type | type of the completion date | tipo de la fecha de término (real o estimada)
 concealment | concealment of the allocation | ocultamiento de la asignación
 concealment_mechanism | mechanism of concealment | mecanismo de ocultamiento
 concomitant_care | concomitant care | atención concomitante
@@ -91,8 +91,8 @@ confidence_level | confidence level | nivel de confianza
 confidentiality | confidentiality | confidencialidad
 conflicts_of_interest | conflicts of interest | conflictos de interés
 consent | informed consent | consentimiento informado
-consent_process | who obtains consent and how | quién obtiene el consentimiento y cómo
-contamination | protection against contamination | protección contra la contaminación
+consent_process | who obtains consent and how | quién obtiene el consentimiento informado y cómo
+contamination | protection against contamination | cómo se evita que la intervención llegue a otros grupos
 contributors | who wrote the protocol | quién escribió el protocolo
 control_proportion | expected proportion in the reference arm | proporción esperada en el grupo de referencia
 controllers | kind of body that holds the personal data | tipo de entidad que resguarda los datos personales
@@ -103,7 +103,7 @@ covariate_term | term used for the covariates | término usado para las covariab
 covariates | covariates | covariables
 crossover | crossover between arms | cruce entre grupos
 date | date | fecha
-declarations | declarations followed | declaraciones seguidas
+declarations | declarations followed | declaraciones y leyes que se siguen
 definition | definition | definición
 delivered_by | who delivers it | quién la imparte
 deliverer_qualification | qualification of who delivers it | formación de quien la imparte
@@ -113,24 +113,24 @@ dissemination | dissemination of the results | difusión de los resultados
 domain | outcome domain | dominio del desenlace
 duration_weeks | duration in weeks | duración en semanas
 emergency_unblinding | emergency unblinding | apertura del ciego en emergencias
-enrolment_type | type of the enrolment number | tipo del número de participantes
-ethics_committee | number of the ethics committee | número del comité de ética
+enrolment_type | type of the enrolment number | tipo del número de participantes (real o estimado)
+ethics_committee | number of the ethics committee | número del comité de ética en investigación
 events_of_interest | harms of interest | daños de interés
 exercise_dose | dose of exercise | dosis de ejercicio
 feasibility_criteria | criteria of feasibility | criterios de factibilidad
-fidelity | fidelity of delivery | fidelidad de la intervención
+fidelity | fidelity of delivery | fidelidad con que se aplica la intervención
 first_submitted | date of first submission to the registry | fecha del primer envío al registro
 format | individual or group format | formato individual o grupal
 formula | formula that joins the components | fórmula que une los componentes
 framework | framework (superiority or other) | marco (superioridad u otro)
 funding | funding | financiamiento
 generation | generation of the sequence | generación de la secuencia
-grading | grading of harms | gradación de daños
+grading | grading of harms | clasificación de los daños
 harms_analysis | analysis of harms | análisis de los daños
 healthy_volunteers | healthy volunteers | voluntarios sanos
 icc | intracluster correlation | correlación intraconglomerado
-implementation | who generates and enrols and assigns | quién genera e incluye y asigna
-independent_monitoring_committee | independent monitoring committee | comité independiente de vigilancia
+implementation | who generates and enrols and assigns | quién genera la secuencia y quién incluye y asigna
+independent_monitoring_committee | independent monitoring committee | comité independiente de monitoreo de datos y seguridad
 individual_data | sharing of individual data | acceso a datos individuales
 inflation | allowance for attrition | ajuste por pérdidas
 institution | institution | institución
@@ -155,19 +155,19 @@ messaging | messaging service | servicio de mensajería
 method | method | método
 metric | analysis metric | métrica de análisis
 minimum_answered | fewest answered items for a score | mínimo de reactivos respondidos para puntuar
-missing_data | handling of missing data | manejo de datos faltantes
+missing_data | handling of missing data | manejo de los datos faltantes
 missing_item_rule | rule for unanswered items | regla para reactivos sin responder
 mode | mode of administration | modo de aplicación
 model | intervention model | modelo de intervención
 module_schedule | calendar of the modules | calendario de los módulos
 modules | number of modules | número de módulos
-monitoring_rationale | reason given for the monitoring | motivo dado para la vigilancia
-monitoring_risk_class | risk class in the reason for the monitoring | clase de riesgo en el motivo de la vigilancia
-multiplicity | handling of multiple tests | manejo de pruebas múltiples
+monitoring_rationale | reason given for the monitoring | motivo dado para el monitoreo
+monitoring_risk_class | risk class in the reason for the monitoring | clase de riesgo en el motivo del monitoreo
+multiplicity | handling of multiple tests | manejo de las pruebas múltiples
 n_covariates | number of covariate columns | número de columnas de covariables
 official_title | official title | título oficial
 organisation_study_id | study number of the organisation | número de estudio de la institución
-outcomes_after_discontinuation | outcomes after stopping the intervention | desenlaces después de suspender la intervención
+outcomes_after_discontinuation | outcomes after stopping the intervention | medición de quienes suspenden la intervención
 overall | recruitment status | estado del reclutamiento
 oversight | who oversees the trial | quién supervisa el ensayo
 participant_retention | measures to retain participants | medidas para retener participantes
@@ -178,16 +178,16 @@ planned_n | planned participants of the arm | participantes previstos del grupo
 population | analysed population | población analizada
 post_trial_access | access after the trial | acceso después del ensayo
 power | power | potencia
-primary_completion | primary completion date | fecha de término primario
+primary_completion | primary completion date | fecha de término primario (última medición del desenlace primario)
 primary_purpose | primary purpose | propósito principal
-privacy_statute | privacy law that applies | ley de privacidad aplicable
+privacy_statute | privacy law that applies | ley de protección de datos que aplica
 procedure | procedure of blinding | procedimiento de cegamiento
 progression | progression of the exercises | progresión de los ejercicios
 prohibited_care | care that is not allowed | atención no permitida
 protocol_access | access to the protocol | acceso al protocolo
 protocol_date | date of the protocol | fecha del protocolo
 protocol_version | version of the protocol | versión del protocolo
-pseudonymisation | pseudonymisation | seudonimización
+pseudonymisation | pseudonymisation | seudonimización (separar los nombres de los datos)
 public_involvement | involvement of patients and the public | participación de pacientes y público
 quality_control | quality control of data entry | control de calidad de la captura
 r_squared | share of variance explained by covariates | proporción de varianza explicada por las covariables
@@ -198,27 +198,27 @@ rationale | scientific rationale | justificación científica
 reason | reason | motivo
 recall_period | recall period | periodo de referencia
 recruitment | recruitment | reclutamiento
-recruitment_rate_per_week | recruitment per week counted on | reclutamiento por semana previsto
+recruitment_rate_per_week | recruitment per week counted on | ritmo de reclutamiento previsto por semana
 registered_measure | measure in the registry's outcome list | medida en la lista de desenlaces del registro
 registered_time_frame | time frame in the registry's outcome list | plazo en la lista de desenlaces del registro
 registry_id | registry number | número de registro
 rescue_care | rescue treatment | tratamiento de rescate
-resolution | step of measurement | resolución de la medición
+resolution | step of measurement | paso de la medición
 responsible_party | responsible party | parte responsable
 results_posted | results posted | resultados publicados
 retention_years | years of retention | años de conservación
-risk_basis | sentence of the regulation behind the risk class | fundamento normativo de la clase de riesgo
+risk_basis | sentence of the regulation behind the risk class | frase del reglamento en que se apoya la clase de riesgo
 risk_class | risk class | clase de riesgo
 risk_rationale | reason for the risk class | motivo de la clase de riesgo
 roles | role of sponsor and funder | papel del patrocinador y del financiador
 roles_separated | separation of those who enrol from the sequence | separación entre quien incluye y la secuencia
 sanitary_authorisation | sanitary authorisation | autorización sanitaria
 screening_log | screening log | registro de tamizaje
-secondary_gain | sick leave and compensation and litigation | incapacidad y pensión y litigio
-sensitivity | sensitivity of the sample size to its inputs | sensibilidad del tamaño de muestra a sus datos
+secondary_gain | sick leave and compensation and litigation | incapacidad y trámite de pensión y litigio
+sensitivity | sensitivity of the sample size to its inputs | sensibilidad del tamaño de muestra a sus supuestos
 setting | setting | ámbito
 sex | eligible sex | sexo elegible
-sidedness | sidedness of the test | lateralidad de la prueba
+sidedness | sidedness of the test | lateralidad de la prueba (unilateral o bilateral)
 software | software | programa estadístico
 spanish_title | title in Spanish | título en español
 standard_deviation | standard deviation | desviación estándar
@@ -226,7 +226,7 @@ standard_deviation_source | source of the standard deviation | fuente de la desv
 standardised | standardised delivery | aplicación estandarizada
 standardised_effect | standardised effect | efecto estandarizado
 start | start date | fecha de inicio
-start_type | type of the start date | tipo de la fecha de inicio
+start_type | type of the start date | tipo de la fecha de inicio (real o estimada)
 state | state | estado
 statement | statement | enunciado
 status | recruitment status | estado del reclutamiento
@@ -245,10 +245,10 @@ target_difference_citation | citation for the target difference | cita de la dif
 target_difference_method | method of setting the target difference | método para fijar la diferencia objetivo
 target_difference_realistic | evidence that the target difference is realistic | evidencia de que la diferencia objetivo es realista
 test | statistical test | prueba estadística
-third_party_safeguards | safeguards with third parties | salvaguardas con terceros
+third_party_safeguards | safeguards with third parties | garantías de protección con terceros
 time_frame | time frame | plazo
 total | total number of participants | número total de participantes
-trial_monitoring | monitoring of the conduct | vigilancia de la conducción
+trial_monitoring | monitoring of the conduct | monitoreo de la conducción del ensayo
 type | type | tipo
 unit | unit | unidad
 unmasked | roles not blinded | funciones no cegadas

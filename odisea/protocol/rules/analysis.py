@@ -310,7 +310,7 @@ def completers_only(case: Case) -> Iterator[Hit]:
     "warning",
     "risk",
     refs=("E9R1", "SPIRIT:27d", "SAP:27e"),
-    reads=("/analysis/plans/*/analyses/*/role", "/analysis/plans/*/analyses/*/estimand"),
+    reads=tuple(f"/analysis/plans/*/analyses/*/{name}" for name in ("role", "outcome", "visit", "contrast", "reason")),
 )
 def no_sensitivity_analysis(case: Case) -> Iterator[Hit]:
     """No sensitivity analysis goes with a primary analysis; one that is only proposed here does not count beside a stated one."""
@@ -335,7 +335,7 @@ def covariates_chosen_by_tests(case: Case) -> Iterator[Hit]:
     "warning",
     "risk",
     refs=("CONSORT:26", "FDA-Covariates"),
-    reads=("/analysis/plans/*/analyses/*/measure",),
+    reads=tuple(f"/analysis/plans/*/analyses/*/{name}" for name in ("measure", "outcome", "visit", "contrast", "reason")),
 )
 def odds_ratio_alone(case: Case) -> Iterator[Hit]:
     """An odds ratio stands without an absolute effect of the same outcome; one only proposed here does not count beside a stated one."""
@@ -417,7 +417,14 @@ def confidence_against_alpha(case: Case) -> Iterator[Hit]:
     "error",
     "contradiction",
     refs=("SPIRIT:19", "SAP:16", "DELTA2:2"),
-    reads=("/analysis/plans/*/alpha", "/analysis/plans/*/sidedness", "/sample_size/alpha", "/sample_size/sidedness"),
+    reads=(
+        "/analysis/plans/*/alpha",
+        "/analysis/plans/*/sidedness",
+        "/sample_size/alpha",
+        "/sample_size/sidedness",
+        "/outcomes/*/level",
+        "/contrasts",
+    ),
 )
 def alpha_against_the_sample_size(case: Case) -> Iterator[Hit]:
     """A plan tests at another level per side than the sample size supposes, not explained by several tests sharing the level."""
@@ -560,6 +567,8 @@ def clusters_ignored(case: Case) -> Iterator[Hit]:
     elif not unit.known:
         missing.append("/randomisation/unit")
     given = {name for arm in case.protocol.arms for name in arm.interventions}
+    if not given:
+        missing.append("/interventions")
     for name, each in case.protocol.interventions.items():
         field, fact, grouped = _grouping(each)
         pointer = f"{child('/interventions', name)}/{field}"
@@ -606,7 +615,7 @@ def confidence_level(case: Case) -> Iterator[Hit]:
     yield from unstated(case.protocol.analysis.confidence_level, "/analysis/confidence_level")
 
 
-@rule("SAP-26", "question", "gap", refs=("SAP:27b", "SPIRIT:27a"), reads=("/analysis/covariate_selection", "/analysis/covariate_term"))
+@rule("SAP-26", "question", "gap", refs=("SAP:27b", "SPIRIT:27a"), reads=("/analysis/covariate_selection",))
 def covariate_selection(case: Case) -> Iterator[Hit]:
     """How covariates are chosen is a gap."""
     yield from gap(case.protocol.analysis.covariate_selection, "/analysis/covariate_selection")

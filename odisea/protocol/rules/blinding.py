@@ -69,7 +69,7 @@ def text_says_more(case: Case) -> Iterator[Hit]:
     "warning",
     "risk",
     refs=("SPIRIT:24a", "SPIRIT-Outcomes:18a.2", "RoB2:4"),
-    reads=("/outcomes/*/instrument", "/instruments/*/completed_by", "/blinding/masked", "/blinding/unmasked"),
+    reads=("/outcomes/*/instrument", "/instruments/*/completed_by", "/blinding/masked", "/blinding/also_masked", "/blinding/unmasked"),
 )
 def self_reported(case: Case) -> Iterator[Hit]:
     """A primary outcome is reported by participants who know their arm."""
@@ -88,21 +88,29 @@ def self_reported(case: Case) -> Iterator[Hit]:
         raise CannotRun(*unknown)
 
 
-@rule("BLD-05", "question", "gap", refs=("SPIRIT:24b", "CONSORT:20b"), reads=("/blinding/masked", "/blinding/procedure"))
+@rule(
+    "BLD-05",
+    "question",
+    "gap",
+    refs=("SPIRIT:24b", "CONSORT:20b"),
+    reads=("/blinding/masked", "/blinding/also_masked", "/blinding/procedure"),
+)
 def procedure(case: Case) -> Iterator[Hit]:
     """Somebody is masked and it is not said how."""
     roles = _somebody(case.protocol)
     yield from gap(case.protocol.blinding.procedure, "/blinding/procedure", roles=_listed(roles))
 
 
-@rule("BLD-06", "question", "gap", refs=("SPIRIT:24c",), reads=("/blinding/masked", "/blinding/emergency_unblinding"))
+@rule(
+    "BLD-06", "question", "gap", refs=("SPIRIT:24c",), reads=("/blinding/masked", "/blinding/also_masked", "/blinding/emergency_unblinding")
+)
 def emergency(case: Case) -> Iterator[Hit]:
     """Somebody is masked and it is not said when and how an allocation is revealed."""
     roles = _somebody(case.protocol)
     yield from gap(case.protocol.blinding.emergency_unblinding, "/blinding/emergency_unblinding", roles=_listed(roles))
 
 
-@rule("BLD-07", "question", "gap", refs=("RoB2:4",), reads=("/blinding/masked", "/blinding/check"))
+@rule("BLD-07", "question", "gap", refs=("RoB2:4",), reads=("/blinding/masked", "/blinding/also_masked", "/blinding/check"))
 def check(case: Case) -> Iterator[Hit]:
     """Somebody is masked and it is not said whether the masking is checked."""
     roles = _somebody(case.protocol)
@@ -127,7 +135,7 @@ def analyst_sees_the_arm(case: Case) -> Iterator[Hit]:
         yield Hit(pointer, "DATA_ANALYST", {"data": _joined(told)}, (put("/blinding/procedure", ASK),))
 
 
-@rule("BLD-09", "warning", "risk", refs=("SPIRIT:24a", "RoB2:4"), reads=("/blinding/level", "/blinding/masked", "/blinding/also_masked"))
+@rule("BLD-09", "warning", "risk", refs=("SPIRIT:24a", "RoB2:4"), reads=("/blinding/masked", "/blinding/also_masked"))
 def nobody(case: Case) -> Iterator[Hit]:
     """Nobody is masked."""
     blinding = case.protocol.blinding
@@ -135,7 +143,13 @@ def nobody(case: Case) -> Iterator[Hit]:
         yield Hit("/blinding/masked", blinding.masked, {}, (put("/blinding/masked", ASK),))
 
 
-@rule("BLD-10", "question", "gap", refs=("SPIRIT:24a", "CONSORT:20a"), reads=("/blinding/unmasked", "/blinding/reason"))
+@rule(
+    "BLD-10",
+    "question",
+    "gap",
+    refs=("SPIRIT:24a", "CONSORT:20a"),
+    reads=("/blinding/unmasked", "/blinding/masked", "/blinding/also_masked", "/blinding/reason"),
+)
 def reason(case: Case) -> Iterator[Hit]:
     """Participants know their arm and no reason is given."""
     if not _knows("PARTICIPANT", case.protocol):

@@ -214,7 +214,7 @@ def policy_for_death(case: Case) -> Iterator[Hit]:
     "warning",
     "contradiction",
     refs=("SPIRIT:27a", "DELTA2:1", "IMSS-Guide:IX"),
-    reads=("/hypothesis/claim", "/hypothesis/difference", "/design/framework", "/analysis/plans/*/alpha"),
+    reads=("/hypothesis/claim", "/hypothesis/difference", "/design/framework", "/design/margin", "/analysis/plans/*/alpha"),
 )
 def claims_more_than_is_tested(case: Case) -> Iterator[Hit]:
     """The hypothesis claims at least a certain difference, and the planned test of superiority asks for any difference."""
@@ -313,11 +313,13 @@ def _with_estimand(protocol: Protocol) -> Iterator[tuple[str, AnalysisSpec, int,
 
 def _same_number(protocol: Protocol) -> Iterator[tuple[str, float]]:
     """Give the planned differences between arms that equal the important difference of the same outcome."""
-    important = protocol.important_difference
+    important, size, hypothesis = protocol.important_difference, protocol.sample_size, protocol.hypothesis
     value = known(important.value, "/important_difference/value")
-    for pointer, outcome, fact in (
-        ("/sample_size/target_difference", protocol.sample_size.outcome, protocol.sample_size.target_difference),
-        ("/hypothesis/difference", protocol.hypothesis.outcome, protocol.hypothesis.difference),
-    ):
+    if important.outcome is None:
+        raise CannotRun("/important_difference/outcome")
+    planned = {"/sample_size/target_difference": size.target_difference, "/hypothesis/difference": hypothesis.difference}
+    if not any(fact.known for fact in planned.values()):
+        raise CannotRun(*planned)
+    for (pointer, fact), outcome in zip(planned.items(), (size.outcome, hypothesis.outcome), strict=True):
         if fact.value is not None and abs(fact.value) == abs(value) and outcome == important.outcome:
             yield pointer, value

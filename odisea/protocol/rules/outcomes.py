@@ -362,6 +362,8 @@ def components_without_formula(case: Case) -> Iterator[Hit]:
 def nothing_after_the_end(case: Case) -> Iterator[Hit]:
     """The last assessment, within half a year, is at the end of the longest intervention that is no lasting treatment."""
     protocol = case.protocol
+    if not any(arm.interventions for arm in protocol.arms):
+        raise CannotRun("/interventions")
     shared = set.intersection(*(set(arm.interventions) for arm in protocol.arms))
     given = {name for arm in protocol.arms for name in arm.interventions} - shared
     own = {name: each for name, each in protocol.interventions.items() if name in given and each.type.value not in GOES_ON}

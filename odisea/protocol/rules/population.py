@@ -62,6 +62,8 @@ def nobody_fits(case: Case) -> Iterator[Hit]:
     for place in _written_criteria(case.protocol):
         if place.criterion.check is not None:
             variables.setdefault(place.criterion.check.variable, []).append(place)
+    if not variables:
+        raise CannotRun(*(f"{place.pointer}/check" for place in _written_criteria(case.protocol)))
     for variable, places in variables.items():
         checks = [(place.criterion.check, place.excludes) for place in places if place.criterion.check is not None]
         if len(checks) > 1 and not any(all(_holds(check, value) != out for check, out in checks) for value in _candidates(checks)):

@@ -7,7 +7,7 @@ raises: `CannotRun` (an input is a gap - never a pass) or `NotApplicable` (the d
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from odisea.protocol.fact import Fact
@@ -15,7 +15,7 @@ from odisea.protocol.load import Located
 from odisea.protocol.model import Protocol
 
 if TYPE_CHECKING:
-    from odisea.protocol.claims import Audit
+    from odisea.protocol.claims import Audit, Claim
     from odisea.protocol.registry.record import Record
 
 Severity = Literal["error", "warning", "question", "information"]
@@ -110,9 +110,17 @@ class Case:
     @cached_property
     def audit(self) -> "Audit":
         """The sample-size claim, recomputed."""
-        from odisea.protocol.claims import audit, claim_of  # loads SciPy, which only the rules on sample size need
+        from odisea.protocol.claims import claim_of  # loads SciPy, which only the rules on sample size need
 
-        return audit(claim_of(self.protocol))
+        return _audited(claim_of(self.protocol))
+
+
+@lru_cache(maxsize=64)
+def _audited(claim: "Claim") -> "Audit":
+    """Return the audit of a claim; variants of a protocol that differ elsewhere share it."""
+    from odisea.protocol.claims import audit
+
+    return audit(claim)
 
 
 Check = Callable[[Case], Iterable[Hit]]

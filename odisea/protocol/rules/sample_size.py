@@ -45,6 +45,7 @@ SMALL_LOSS, LARGE_LOSS = 0.1, 0.2
 USUAL_EFFECTS = (0.2, 0.8)  # standardised; Cohen's small and large
 USUAL_POWER = 0.8
 LARGEST_ALPHA = {"one_sided": 0.025, "two_sided": 0.05}
+STATED = ("total", "per_arm", "power", "alpha", "target_difference", "standard_deviation", "standardised_effect", "control_proportion")
 POWER_CLASHES = ("power_not_reached", "power_not_reached_after_loss", "power_exceeded")
 
 
@@ -513,6 +514,9 @@ def not_repeatable(case: Case) -> Iterator[Hit]:
 @rule("SS-30", "error", "contradiction", refs=("SPIRIT:19", "DELTA2:2", "DELTA2:3"), reads=(f"{AT}/*", "/randomisation/ratio"))
 def impossible(case: Case) -> Iterator[Hit]:
     """A number of the statement is impossible, or two of them exclude each other whatever the formula."""
+    size = case.protocol.sample_size
+    if not any(getattr(size, name).known for name in STATED):
+        raise CannotRun(*(f"{AT}/{name}" for name in STATED))
     for clash in case.audit.contradictions:
         if clash.code == "no_effect" and case.protocol.design.framework.value in WITH_MARGIN:
             continue

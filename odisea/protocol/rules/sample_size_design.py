@@ -74,6 +74,7 @@ def grouping_of(protocol: Protocol) -> Grouping | None:
     if found:
         return max(found, key=lambda each: (each.certain, each.size or 0.0))
     unknown = [] if protocol.randomisation.unit.known else ["/randomisation/unit"]
+    unknown += [] if _interventions_given(protocol) else ["/interventions"]
     unknown += [f"{child('/interventions', name)}/format" for name in _interventions_given(protocol) if _format_unknown(protocol, name)]
     if unknown:
         raise CannotRun(*unknown)

@@ -22,6 +22,14 @@ IN_ORDER = (
     ("first_submitted", "last_update"),
 )
 DATES = tuple(f"/status/{name}" for name in ("start", "primary_completion", "completion"))
+WINDOW = (
+    *DATES,
+    "/status/overall",
+    "/population/enrolment_type",
+    "/population/planned_enrolment",
+    "/sample_size/total",
+    "/schedule/visits/*/week",
+)
 
 
 class Window(NamedTuple):
@@ -190,7 +198,7 @@ def recorded_in_one_arm(case: Case) -> Iterator[Hit]:
     "question",
     "gap",
     refs=("SPIRIT:20",),
-    reads=(*DATES, "/schedule/visits/*/week", "/population/planned_enrolment", "/population/recruitment_rate_per_week"),
+    reads=(*WINDOW, "/population/recruitment_rate_per_week", "/randomisation/unit"),
 )
 def expected_rate(case: Case) -> Iterator[Hit]:
     """The dates imply a number to randomise each week, and none is said to be expected; not asked where clusters are randomised."""
@@ -214,7 +222,7 @@ def expected_rate(case: Case) -> Iterator[Hit]:
     )
 
 
-@rule("FEA-02", "error", "contradiction", refs=("SPIRIT:18", "SPIRIT:20"), reads=(*DATES, "/schedule/visits/*/week"))
+@rule("FEA-02", "error", "contradiction", refs=("SPIRIT:18", "SPIRIT:20"), reads=WINDOW)
 def no_time_to_recruit(case: Case) -> Iterator[Hit]:
     """The follow-up does not fit between start and completion."""
     window = _window(case.protocol)
@@ -228,7 +236,7 @@ def no_time_to_recruit(case: Case) -> Iterator[Hit]:
     "warning",
     "risk",
     refs=("SPIRIT:20",),
-    reads=(*DATES, "/schedule/visits/*/week", "/population/planned_enrolment", "/population/recruitment_rate_per_week"),
+    reads=(*WINDOW, "/population/recruitment_rate_per_week", "/randomisation/unit"),
 )
 def too_slow(case: Case) -> Iterator[Hit]:
     """At the expected rate the total is reached in time with probability below 0.8 (Poisson); not asked where clusters are randomised."""
