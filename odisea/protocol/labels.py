@@ -81,7 +81,7 @@ comparison_in_title | comparison named in the title | comparación que anuncia e
 compensation_for_harm | compensation for harm | indemnización por daños
 completed_by | who completes it | quién lo responde
 completion | completion date | fecha de término
-completion_type | type of the completion date | tipo de la fecha de término (real o estimada)
+completion_type | type of the completion date | si la fecha de término es real o estimada
 concealment | concealment of the allocation | ocultamiento de la asignación
 concealment_mechanism | mechanism of concealment | mecanismo de ocultamiento
 concomitant_care | concomitant care | atención concomitante
@@ -113,7 +113,7 @@ dissemination | dissemination of the results | difusión de los resultados
 domain | outcome domain | dominio del desenlace
 duration_weeks | duration in weeks | duración en semanas
 emergency_unblinding | emergency unblinding | apertura del ciego en emergencias
-enrolment_type | type of the enrolment number | tipo del número de participantes (real o estimado)
+enrolment_type | type of the enrolment number | si el número de participantes es real o estimado
 ethics_committee | number of the ethics committee | número del comité de ética en investigación
 events_of_interest | harms of interest | daños de interés
 exercise_dose | dose of exercise | dosis de ejercicio
@@ -155,7 +155,7 @@ messaging | messaging service | servicio de mensajería
 method | method | método
 metric | analysis metric | métrica de análisis
 minimum_answered | fewest answered items for a score | mínimo de reactivos respondidos para puntuar
-missing_data | handling of missing data | manejo de los datos faltantes
+missing_data | handling of missing data | manejo de datos faltantes
 missing_item_rule | rule for unanswered items | regla para reactivos sin responder
 mode | mode of administration | modo de aplicación
 model | intervention model | modelo de intervención
@@ -163,7 +163,7 @@ module_schedule | calendar of the modules | calendario de los módulos
 modules | number of modules | número de módulos
 monitoring_rationale | reason given for the monitoring | motivo dado para el monitoreo
 monitoring_risk_class | risk class in the reason for the monitoring | clase de riesgo en el motivo del monitoreo
-multiplicity | handling of multiple tests | manejo de las pruebas múltiples
+multiplicity | handling of multiple tests | manejo de pruebas múltiples
 n_covariates | number of covariate columns | número de columnas de covariables
 official_title | official title | título oficial
 organisation_study_id | study number of the organisation | número de estudio de la institución
@@ -178,7 +178,7 @@ planned_n | planned participants of the arm | participantes previstos del grupo
 population | analysed population | población analizada
 post_trial_access | access after the trial | acceso después del ensayo
 power | power | potencia
-primary_completion | primary completion date | fecha de término primario (última medición del desenlace primario)
+primary_completion | primary completion date | fecha de la última medición del desenlace primario
 primary_purpose | primary purpose | propósito principal
 privacy_statute | privacy law that applies | ley de protección de datos que aplica
 procedure | procedure of blinding | procedimiento de cegamiento
@@ -187,7 +187,7 @@ prohibited_care | care that is not allowed | atención no permitida
 protocol_access | access to the protocol | acceso al protocolo
 protocol_date | date of the protocol | fecha del protocolo
 protocol_version | version of the protocol | versión del protocolo
-pseudonymisation | pseudonymisation | seudonimización (separar los nombres de los datos)
+pseudonymisation | pseudonymisation | seudonimización o separación de nombres y datos
 public_involvement | involvement of patients and the public | participación de pacientes y público
 quality_control | quality control of data entry | control de calidad de la captura
 r_squared | share of variance explained by covariates | proporción de varianza explicada por las covariables
@@ -218,7 +218,7 @@ secondary_gain | sick leave and compensation and litigation | incapacidad y trá
 sensitivity | sensitivity of the sample size to its inputs | sensibilidad del tamaño de muestra a sus supuestos
 setting | setting | ámbito
 sex | eligible sex | sexo elegible
-sidedness | sidedness of the test | lateralidad de la prueba (unilateral o bilateral)
+sidedness | sidedness of the test | si la prueba es unilateral o bilateral
 software | software | programa estadístico
 spanish_title | title in Spanish | título en español
 standard_deviation | standard deviation | desviación estándar
@@ -226,7 +226,7 @@ standard_deviation_source | source of the standard deviation | fuente de la desv
 standardised | standardised delivery | aplicación estandarizada
 standardised_effect | standardised effect | efecto estandarizado
 start | start date | fecha de inicio
-start_type | type of the start date | tipo de la fecha de inicio (real o estimada)
+start_type | type of the start date | si la fecha de inicio es real o estimada
 state | state | estado
 statement | statement | enunciado
 status | recruitment status | estado del reclutamiento

@@ -26,6 +26,7 @@ DEATHS: dict[str, Any] = {
 }  # fmt: skip
 OF_MEANS = ("standard_deviation", "standard_deviation_source", "standardised_effect", "correlation")
 SURVIVAL = {"label": "Survival", "kind": "time_to_event", "level": "secondary", "direction": "higher_better", "measured_at": ["week26"]}
+ABOVE = {"variable": "odi@baseline", "op": "gt"}
 FAILED, PASSED, NOT_RUN, ABSENT = "failed", "passed", "not_run", "not_applicable"
 
 ROWS: list[tuple[str, Changes, str, str]] = [
@@ -50,6 +51,8 @@ ROWS: list[tuple[str, Changes, str, str]] = [
     ("deaths have no standard deviation",
      {"/outcomes/deaths": DEATHS, "/sample_size/outcome": "deaths", "/sample_size/control_proportion": 0.3,
       **{f"/sample_size/{name}": REMOVE for name in OF_MEANS}}, "GAP-01", PASSED),
+    ("above 8 the first score is 10, enough to improve by 10", {"/population/inclusion/1/check": {**ABOVE, "value": 8}}, "OUT-08", PASSED),
+    ("above 6 it is 8", {"/population/inclusion/1/check": {**ABOVE, "value": 6}}, "OUT-08", FAILED),
     ("missing a dose is an event", {"/estimands/0/intercurrent_events/0/event": "missing_doses"}, "EST-04", PASSED),
     ("two one-sided tests at 0.05 show equivalence",
      {"/design/framework": "equivalence", "/design/margin": 4, "/sample_size/sidedness": "one_sided"}, "SS-24", ABSENT),

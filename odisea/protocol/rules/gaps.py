@@ -16,7 +16,7 @@ from odisea.protocol.load import Located
 from odisea.protocol.model import Protocol
 from odisea.protocol.plan import AnalysisSpec
 from odisea.protocol.rules.mexico import require_imss, require_mexico
-from odisea.protocol.rules.population import ADULTS_FROM
+from odisea.protocol.rules.population import ADULTS_FROM, OLDER_ADULTS_FROM
 from odisea.protocol.rules.rule import ASK, CannotRun, Case, Hit, NotApplicable, put, rule
 from odisea.protocol.rules.sample_size_design import outcome_of
 
@@ -102,8 +102,9 @@ def _asked_elsewhere(case: Case) -> Iterator[str]:
             yield pointer
         except CannotRun:
             continue
-    if population.age_years.value is not None and population.age_years.value.max < ADULTS_FROM:
-        yield from ASKED_OF_ADULTS
+    ages = population.age_years.value
+    if ages is not None and (ages.max < ADULTS_FROM or ages.min >= OLDER_ADULTS_FROM):
+        yield from ASKED_OF_ADULTS if ages.max < ADULTS_FROM else ("/population/secondary_gain",)
     if case.protocol.sample_size.control_proportion.known or (outcome is not None and outcome.kind in WITHOUT_A_SPREAD):
         yield from ASKED_OF_MEANS
 

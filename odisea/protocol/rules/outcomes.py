@@ -1,5 +1,6 @@
 """Rules on outcomes and the instruments that measure them (OUT)."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,6 +31,8 @@ DOMAINS = {
 }
 BOUNDS = {"lower_better": (("ge", "gt", "between"), ("lt", "le")), "higher_better": (("le", "lt", "between"), ("gt", "ge"))}
 """By direction: the comparisons that keep the best scores out, of inclusion and of exclusion criteria."""
+OUTSIDE = {("inclusion", True): "gt", ("inclusion", False): "lt", ("exclusion", True): "le", ("exclusion", False): "ge"}
+"""The comparison among them that keeps its own bound out too, by list and by whether less is better."""
 
 
 @rule("OUT-01", "error", "contradiction", refs=("SPIRIT:16", "DELTA2:1"), reads=("/outcomes/*/level",))
@@ -561,7 +564,7 @@ def _too_good_to_improve(protocol: Protocol, name: str, threshold: float) -> Ite
 
 def _entry_limit(protocol: Protocol, variable: str, direction: str) -> tuple[str, float | None]:
     """Return where and at which score the criteria begin to admit, counted from the best end; None where they do not cut."""
-    lower = direction == "lower_better"
+    lower, step = direction == "lower_better", _step(protocol, variable.partition("@")[0])
     found: list[tuple[float, str]] = []
     for list_name, comparisons in zip(("inclusion", "exclusion"), BOUNDS[direction], strict=True):
         for place, criterion in enumerate(getattr(protocol.population, list_name)):
@@ -569,6 +572,8 @@ def _entry_limit(protocol: Protocol, variable: str, direction: str) -> tuple[str
             if check is None or check.variable != variable or check.op not in comparisons or isinstance(check.value, bool | str):
                 continue
             value = check.value if isinstance(check.value, float) else check.value[0 if lower else 1]
+            if check.op == OUTSIDE[list_name, lower] and step is not None:  # the bound itself is kept out: the next score is the first
+                value = (math.floor(value / step + 1e-9) + 1) * step if lower else (math.ceil(value / step - 1e-9) - 1) * step
             found.append((value, f"/population/{list_name}/{place}/check/value"))
     if not found:
         return "/population/inclusion", None
