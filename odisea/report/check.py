@@ -8,7 +8,7 @@ from odisea.report.check_files import CheckResult, read_check_result
 from odisea.report.check_findings import (
     contradictions,
     finding_sections,
-    general_sections,
+    general_section,
     main_questions,
     not_run,
     rules_appendix,
@@ -47,14 +47,9 @@ def check_document(result: CheckResult) -> Document:
     """Return the check report, free of language."""
     recomputed = claim_section(result)
     first = (_study(result), contradictions(result), claim_summary(result), main_questions(result), scoreboard(result))
-    second = (
-        *finding_sections(result),
-        *((recomputed,) if recomputed else ()),
-        *general_sections(result),
-        not_run(result),
-        waivers(result),
-    )
-    third = (drift_section(result), *list_sections(result), rules_appendix(result), _provenance(result))
+    gaps, proposals = general_section(result, "GAP"), general_section(result, "PRP")
+    second = (*finding_sections(result), gaps, recomputed, waivers(result))
+    third = (proposals, not_run(result), drift_section(result), *list_sections(result), rules_appendix(result), _provenance(result))
     parts = (("summary", "heading", first), ("details", "details", second), ("appendix", "appendix", third))
     return Document(
         id="check_report",
@@ -62,7 +57,7 @@ def check_document(result: CheckResult) -> Document:
         subtitle=result.protocol.identification.title,
         banner=say("banner.check"),
         date=result.manifest.created[:10],
-        parts=tuple(Part(name, say(f"review.{key}"), sections) for name, key, sections in parts),
+        parts=tuple(Part(name, say(f"review.{key}"), tuple(each for each in sections if each)) for name, key, sections in parts),
     )
 
 
@@ -83,6 +78,7 @@ def _study(result: CheckResult) -> Section:
         Paragraph("about", (about,), "lead"),
         Paragraph("open", (say("review.study_open", **values),)),
         Paragraph("reads", (say("review.study_reads"), say("review.committee"))),
+        Paragraph("parts", (say("review.parts"),)),
     )
     return Section("study", say("review.study_heading"), blocks)
 

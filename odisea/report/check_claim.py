@@ -51,7 +51,8 @@ def _spread(result: CheckResult) -> list[Block]:
         if (each["quantity"], each["formula"], each["convention"]) == ("sd", "t", USUAL)
     }
     if {"after_loss", "as_randomised"} <= values.keys():
-        return [Paragraph("spread", (say("claim.implied_two", sd=values["after_loss"], all=values["as_randomised"]),))]
+        implied = say("claim.implied_two", sd=values["after_loss"], all=values["as_randomised"])
+        return [Paragraph("spread", (implied, say("claim.plausible")))]
     return [Paragraph("spread", (say("claim.implied_one", sd=next(iter(values.values()))),))] if values else []
 
 
@@ -95,7 +96,8 @@ def _missing(result: CheckResult) -> list[Block]:
 def _contradictions(result: CheckResult) -> list[Block]:
     found = result.claim["contradictions"]
     if not found:
-        return [Paragraph("consistent", (say("claim.consistent"),))]
+        missing = any(name != "inflation" for name in result.claim["missing"])
+        return [Paragraph("consistent", (say("claim.consistent_missing" if missing else "claim.consistent"),))]
     said = tuple(
         say(f"clash.{each['code']}", numbers=Listing(tuple(_named(place, name, value) for name, value in each["numbers"].items())))
         for place, each in enumerate(found)

@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 
 from odisea.protocol.fact import Text
+from odisea.protocol.rules.rule import ASK
 from odisea.protocol.rules.texts import shown
 from odisea.report.check_files import SEVERITIES, CheckResult, FindingRow
 from odisea.report.content import (
     Block,
-    Bullets,
     Callout,
     Column,
     Facts,
@@ -29,6 +29,9 @@ from odisea.report.numbers import Traced, whole
 MARKS: dict[str, Mark] = {"error": "not_met", "warning": "unclear", "question": "note", "information": "note"}
 IN_FULL = ("error", "warning")
 FURTHER = "findings_question"
+PEOPLE = ("ETH", "HRM", "PRV")
+SUBJECTS = (*PEOPLE, "POP", "INT", "SS", "OUT", "EST", "SAP", "DES", "RND", "BLD", "SCH", "FEA", "REG", "WVR", "GAP", "PRP", "SYN")
+UNSAID = ("not_stated", "not_in_source", "nothing", "[]")
 
 
 def scoreboard(result: CheckResult) -> Section:
@@ -55,19 +58,43 @@ def _domain_count(result: CheckResult, domain: str, severity: str, count: int) -
 
 
 def contradictions(result: CheckResult) -> Section:
-    """Say what excludes what, in the findings' own words."""
-    found = [each for each in result.open if each.kind == "contradiction"]
-    said = Bullets("list", tuple(each.message for each in found)) if found else Paragraph("none", (say("review.no_contradiction"),))
+    """Say what excludes what, in the findings' own words, each with its rule."""
+    found = _by_subject([each for each in result.open if each.kind == "contradiction"])
+    items = tuple((Plain(each.rule_id), each.message) for each in found)
+    said = Facts("list", items) if items else Paragraph("none", (say("review.no_contradiction"),))
     return Section("contradictions", say("review.contradictions"), (said,))
 
 
 def main_questions(result: CheckResult) -> Section:
-    """List what to ask the investigator first: the questions behind errors and warnings."""
-    asked = _unique(each.ask for each in result.open if each.ask and each.severity in IN_FULL)
+    """List what to ask: everything about the people who take part, then what is behind errors and warnings."""
+    asked = _by_subject([each for each in result.open if each.ask and _for_the_committee(each)])
     more = tuple(say(f"review.more_{name}", section=Reference(name)) for name in (FURTHER, "GAP") if _there(result, name))
     blocks: list[Block] = [Paragraph("about", (say("review.questions_about"), *more))]
-    blocks.append(Bullets("list", asked) if asked else Paragraph("none", (say("review.no_question"),)))
+    blocks.append(_questions(asked) if asked else Paragraph("none", (say("review.no_question"),)))
     return Section("questions", say("review.questions"), tuple(blocks))
+
+
+def _for_the_committee(each: FindingRow) -> bool:
+    return each.severity in IN_FULL or (each.severity == "question" and each.domain in PEOPLE)
+
+
+def _by_subject(found: Iterable[FindingRow]) -> list[FindingRow]:
+    """Order findings by subject, what concerns the people who take part first; within a subject the most severe first."""
+    return sorted(found, key=lambda each: (SUBJECTS.index(each.domain), SEVERITIES.index(each.severity), each.rule_id))
+
+
+def _questions(asked: list[FindingRow]) -> Table:
+    columns = (Column("rule", say("review.rule"), "start", 0.1), Column("ask", say("review.column_question"), "start", 0.9))
+    rows: list[Row] = []
+    for domain in dict.fromkeys(each.domain for each in asked):
+        rows.append(Row(f"domain-{domain}", (say(f"domain.{domain}"),)))
+        said = {each.ask: each for each in reversed(asked) if each.domain == domain}  # one question of several findings once
+        rows += [Row(f"{each.rule_id}.{place}", (Plain(each.rule_id), ask)) for place, (ask, each) in _numbered(said)]
+    return Table("list", say("review.questions_caption"), columns, tuple(rows))
+
+
+def _numbered(said: dict[Text | None, FindingRow]) -> list[tuple[int, tuple[Text, FindingRow]]]:
+    return list(enumerate((ask, each) for ask, each in reversed(said.items()) if ask is not None))
 
 
 def _there(result: CheckResult, section: str) -> bool:
@@ -75,15 +102,11 @@ def _there(result: CheckResult, section: str) -> bool:
     return any(each.domain == "GAP" if section == "GAP" else each.severity == "question" and not each.general for each in result.open)
 
 
-def _unique(texts: Iterable[Text]) -> tuple[Text, ...]:
-    return tuple(dict.fromkeys(texts))
-
-
 def finding_sections(result: CheckResult) -> tuple[Section, ...]:
     """Return one section per severity: errors and warnings in full, questions and information as tables."""
     made = []
     for severity in SEVERITIES:
-        found = [each for each in result.open if each.severity == severity and not each.general]
+        found = _by_subject([each for each in result.open if each.severity == severity and not each.general])
         if found:
             blocks = _in_full(found) if severity in IN_FULL else (_table(severity, found),)
             made.append(Section(f"findings_{severity}", say(f"severity.{severity}.heading"), blocks))
@@ -100,18 +123,19 @@ def _in_full(found: list[FindingRow]) -> tuple[Block, ...]:
 
 
 def _facts(each: FindingRow) -> list[tuple[Phrase, Phrase]]:
-    """Return what is known of a finding, term by term."""
+    """Return what is known of a finding, term by term: first for readers, then for whoever mends the file."""
     items: list[tuple[Phrase, Phrase]] = [
-        (say("review.place"), where(each)),
-        (say("review.found"), Plain(each.observed, code=True)),
-        (say("review.expected"), each.expected),
         (say("review.why"), each.why),
         (say("review.fix"), Text(en=each.suggested_fix.en, es=each.suggested_fix.es)),
     ]
-    if each.suggested_fix.patch:
-        items.append((say("review.yaml"), Listing(tuple(Plain(line, code=True) for line in yaml_lines(each)), "semicolons")))
     if each.ask:
         items.append((say("review.ask"), each.ask))
+    items.append((say("review.expected"), each.expected))
+    if each.observed not in UNSAID:
+        items.append((say("review.found"), Plain(each.observed, code=True)))
+    items.append((say("review.place"), where(each)))
+    if each.suggested_fix.patch and not any(ASK in line for line in yaml_lines(each)):
+        items.append((say("review.yaml"), Listing(tuple(Plain(line, code=True) for line in yaml_lines(each)), "semicolons")))
     if each.references:
         items.append((say("review.reference"), Listing(each.references, "semicolons")))
     if each.evidence:
@@ -155,17 +179,15 @@ def _table(severity: str, found: list[FindingRow]) -> Table:
     return Table(f"{severity}_table", say(f"severity.{severity}.caption"), columns, tuple(rows), small=True)
 
 
-def general_sections(result: CheckResult) -> tuple[Section, ...]:
-    """Return the gaps that no rule speaks of in particular, and the proposals, as tables."""
-    made = []
-    for domain in ("GAP", "PRP"):
-        found = [each for each in result.open if each.domain == domain]
-        if found:
-            columns = (Column("what", say("review.what"), "start", 0.6), Column("place", say("review.place"), "start", 0.4))
-            rows = tuple(Row(f"{place}", (_general(each), line_of(each))) for place, each in enumerate(found))
-            table = Table(f"{domain}_table", say(f"review.{domain}_caption"), columns, rows, small=True)
-            made.append(Section(domain, say(f"review.{domain}"), (Paragraph("about", (say(f"review.{domain}_about"),)), table)))
-    return tuple(made)
+def general_section(result: CheckResult, domain: str) -> Section | None:
+    """Return the gaps that no rule speaks of in particular, or the proposals, as a table; None where there are none."""
+    found = [each for each in result.open if each.domain == domain]
+    if not found:
+        return None
+    columns = (Column("what", say("review.what"), "start", 0.6), Column("place", say("review.place"), "start", 0.4))
+    rows = tuple(Row(f"{place}", (_general(each), line_of(each))) for place, each in enumerate(found))
+    table = Table(f"{domain}_table", say(f"review.{domain}_caption"), columns, rows, small=True)
+    return Section(domain, say(f"review.{domain}"), (Paragraph("about", (say(f"review.{domain}_about"),)), table))
 
 
 def _general(each: FindingRow) -> Phrase:

@@ -81,7 +81,7 @@ def proposal_of(fact: PlannedFact[Any]) -> Text:
     """Return what is proposed in place of a planned value."""
     if fact.known:
         return Text(en=f"proposed here: {shown(fact.value, 'en')}", es=f"propuesta nuestra: {shown(fact.value, 'es')}")
-    return Text(en=fact.status, es=fact.status)
+    return Text(en=shown(fact, "en"), es=shown(fact, "es"))
 
 
 def unstated_in_plans(protocol: Protocol, field: str, **values: Any) -> Iterator[Hit]:

@@ -57,7 +57,7 @@ def arms_miss_the_ratio(case: Case) -> Iterator[Hit]:
     ratio, planned = known(case.protocol.randomisation.ratio, "/randomisation/ratio"), _planned(case)
     step = 1.0
     if case.protocol.randomisation.unit.value == "cluster":
-        step = known(case.protocol.sample_size.cluster_size, "/sample_size/cluster_size")
+        step = max(1.0, known(case.protocol.sample_size.cluster_size, "/sample_size/cluster_size"))
     for place, (arm, number, part) in enumerate(zip(case.protocol.arms, planned, ratio, strict=True)):
         share = sum(planned) * part / sum(ratio)
         if abs(number - share) > step:

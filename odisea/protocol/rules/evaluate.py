@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from odisea.protocol.labels import FIELDS, SECTIONS
 from odisea.protocol.rules.finding import Finding, Fix, Said
 from odisea.protocol.rules.rule import CannotRun, Case, Hit, NotApplicable, Rule
 from odisea.protocol.rules.standards import cite
-from odisea.protocol.rules.texts import read_texts, said, shown
+from odisea.protocol.rules.texts import LANGUAGES, read_texts, said, shown
 
 State = Literal["passed", "failed", "not_run", "not_applicable"]
 NO_QUESTION = ("information",)
@@ -79,12 +80,23 @@ def run(rule: Rule, case: Case) -> Outcome:
             hits.append(hit)
     except CannotRun as cannot:
         if not hits:
-            return Outcome(rule, "not_run", (), said("engine", "gaps", {"pointers": ", ".join(cannot.pointers)}), cannot.pointers)
+            return Outcome(rule, "not_run", (), said("engine", "gaps", {"pointers": named(cannot.pointers)}), cannot.pointers)
     except NotApplicable as absent:
         if not hits:
-            reason = said("engine", "not_applicable", {"pointers": ", ".join(absent.pointers)})
+            reason = said("engine", "not_applicable", {"pointers": named(absent.pointers)})
             return Outcome(rule, "not_applicable", (), reason, absent.pointers)
     return Outcome(rule, "failed" if hits else "passed", tuple(hits))
+
+
+def named(pointers: tuple[str, ...]) -> Said:
+    """Return pointers as readers know them: what the field is called, with its place in brackets."""
+    return Said(*("; ".join(_named(pointer, language) for pointer in pointers) for language in LANGUAGES))
+
+
+def _named(pointer: str, language: str) -> str:
+    last = pointer.rpartition("/")[2]
+    label = FIELDS.get(last) or SECTIONS.get(last)
+    return f"{label.in_language(language)} ({pointer})" if label else pointer
 
 
 def finding(case: Case, rule: Rule, hit: Hit) -> Finding:

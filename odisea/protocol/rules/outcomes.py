@@ -12,6 +12,8 @@ from odisea.protocol.rules.rule import ASK, CannotRun, Case, Hit, NotApplicable,
 from odisea.protocol.rules.texts import shown
 
 FEWEST_ASSESSMENTS = 3
+MOST_STEPS = 1e6
+"""No score has more steps than that; a bound beyond them is taken as it stands."""
 COARSE_STEPS = 10
 """A threshold of at most so many steps of the score is met exactly by a share of participants that matters."""
 OWN_DATE = frozenset({"mortality", "death", "survival", "hospitalisation", "harms"})
@@ -564,7 +566,7 @@ def _too_good_to_improve(protocol: Protocol, name: str, threshold: float) -> Ite
 
 def _entry_limit(protocol: Protocol, variable: str, direction: str) -> tuple[str, float | None]:
     """Return where and at which score the criteria begin to admit, counted from the best end; None where they do not cut."""
-    lower, step = direction == "lower_better", _step(protocol, variable.partition("@")[0])
+    lower, step = direction == "lower_better", _step(protocol, variable.partition("@")[0]) or 0.0
     found: list[tuple[float, str]] = []
     for list_name, comparisons in zip(("inclusion", "exclusion"), BOUNDS[direction], strict=True):
         for place, criterion in enumerate(getattr(protocol.population, list_name)):
@@ -572,8 +574,10 @@ def _entry_limit(protocol: Protocol, variable: str, direction: str) -> tuple[str
             if check is None or check.variable != variable or check.op not in comparisons or isinstance(check.value, bool | str):
                 continue
             value = check.value if isinstance(check.value, float) else check.value[0 if lower else 1]
-            if check.op == OUTSIDE[list_name, lower] and step is not None:  # the bound itself is kept out: the next score is the first
-                value = (math.floor(value / step + 1e-9) + 1) * step if lower else (math.ceil(value / step - 1e-9) - 1) * step
+            if check.op == OUTSIDE[list_name, lower] and abs(value) < step * MOST_STEPS:
+                # the bound itself is kept out: the next score is the first
+                steps = math.floor(value / step + 1e-9) + 1 if lower else math.ceil(value / step - 1e-9) - 1
+                value = steps * step
             found.append((value, f"/population/{list_name}/{place}/check/value"))
     if not found:
         return "/population/inclusion", None

@@ -4,6 +4,7 @@
 `recalled`: known and not re-read; it is printed as such and never as a quotation.
 """
 
+import re
 from typing import Literal, NamedTuple
 
 Standing = Literal["verified", "second_hand", "recalled"]
@@ -39,7 +40,7 @@ STANDARDS: dict[str, Standard] = {
     "E6R3": Standard("ICH E6(R3)", "ICH E6(R3) Good clinical practice, January 2025", "verified", "section", "sección"),
     "E20": Standard("ICH E20 (draft)", "ICH E20 Adaptive designs, draft of 25 June 2025", "second_hand", "section", "sección"),
     "M11": Standard("ICH M11", "ICH M11 Clinical electronic structured harmonised protocol", "recalled", "section", "sección"),
-    "SAP": Standard("SAP guideline", "Gamble C et al. JAMA 2017;318(23):2337-2343, doi 10.1001/jama.2017.18556", "second_hand"),
+    "SAP": Standard("SAP guideline", "Gamble C et al. JAMA 2017;318(23):2337-2343, doi 10.1001/jama.2017.18556", "verified"),
     "ADEMP": Standard("ADEMP", "Morris TP, White IR, Crowther MJ. Stat Med 2019;38:2074-2102, doi 10.1002/sim.8086", "verified", "", ""),
     "CT": Standard("ClinicalTrials.gov", "ClinicalTrials.gov API v2, data structure", "verified", "field", "campo"),
     "USDM": Standard("CDISC USDM v4", "CDISC USDM v4 conformance rules, as shipped with the usdm4 package", "verified", "rule", "regla"),
@@ -91,9 +92,21 @@ WORDS: dict[Standing, tuple[str, str]] = {
 }
 
 
+READ_UP_TO = {"SAP": 13}  # of later rows the content was read at second hand
+
+
 def split(reference: str) -> tuple[Standard, str]:
-    """Return the standard and the item of STANDARD:ITEM (the item may be empty); KeyError for an unknown standard."""
+    """Return the standard, with the standing of the part referred to, and the item of STANDARD:ITEM (the item may be empty).
+
+    Raises
+    ------
+    KeyError
+        The standard is not in the table.
+    """
     name, _, item = reference.partition(":")
+    number = re.match(r"[0-9]+", item)
+    if name in READ_UP_TO and number and int(number[0]) > READ_UP_TO[name]:
+        return STANDARDS[name]._replace(standing="second_hand"), item
     return STANDARDS[name], item
 
 

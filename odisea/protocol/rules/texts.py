@@ -41,9 +41,17 @@ def said(key: str, field: str, values: dict[str, Any]) -> Said:
     return Said(*(_filled(read_texts(language)[key][field], values, language) for language in LANGUAGES))
 
 
+BRACKETED = " ({observed})"
+
+
+def without_gap(template: str, observed: Any) -> str:
+    """Return a text without the observed value in brackets where that is a gap: the sentence has said so already."""
+    return template.replace(BRACKETED, "") if isinstance(observed, Fact) and not observed.known else template
+
+
 def _filled(template: str, values: dict[str, Any], language: str) -> str:
     pieces = []
-    for literal, name, _, _ in Formatter().parse(" ".join(template.split())):
+    for literal, name, _, _ in Formatter().parse(without_gap(" ".join(template.split()), values.get("observed"))):
         pieces.append(literal + (shown(values[name], language) if name else ""))
     return "".join(pieces)
 
