@@ -52,7 +52,7 @@ def test_a_rule_that_needs_a_gap_could_not_be_run_and_names_it(tmp_path: Path) -
     outcome = run(no_objective_on_harms, Case(located))
     assert (outcome.state, outcome.hits, outcome.pointers) == ("not_run", (), ("/design/aims",))
     assert outcome.reason is not None
-    assert outcome.reason.en == "Cannot be decided while these are not known: /design/aims."
+    assert outcome.reason.en == "Cannot be decided while these are not known: aims (/design/aims)."
     assert outcome.reason.es.startswith("No se puede decidir")
 
 

@@ -66,7 +66,7 @@ def test_a_rule_is_declared_with_what_the_catalogue_shows(rule: Rule) -> None:
     assert rule.kind in KINDS
     assert (rule.check.__doc__ or "").rstrip().endswith(".")
     for reference in rule.references:
-        assert split(reference)[0] in STANDARDS.values()
+        assert split(reference)[0].citation
     if rule.kind == "gap":
         assert rule.severity == "question", "what is unknown is a question"
 
