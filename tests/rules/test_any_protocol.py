@@ -375,7 +375,7 @@ def checked(folder: Path, files: dict[str, Data]) -> str:
 # ---------------------------------------------------------------- the tests
 
 
-@pytest.mark.parametrize("examples", [70, pytest.param(3_000, marks=pytest.mark.full)])
+@pytest.mark.parametrize("examples", [150, pytest.param(3_000, marks=pytest.mark.full)])
 def test_a_changed_protocol_is_refused_or_checked(examples: int, tmp_path: Path) -> None:
     answers: list[str] = []
 
