@@ -72,4 +72,3 @@ def read_workflow(protocol: str, data: str, allocation: str) -> Workflow:
         allocation or str(Path(data or NOWHERE).parent / "restricted" / "allocation.csv"),
         tuple(sorted(str(path) for path in Path(data).rglob("*") if path.is_file())) if data else (),
     )
-

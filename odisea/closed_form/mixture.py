@@ -8,6 +8,7 @@ ordinary ones. Derivations: docs/statistics/closed_forms.md.
 """
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -95,11 +96,17 @@ def beta_nodes(a: ArrayLike, b: float) -> tuple[Floats, Floats]:
     """
     first = np.asarray(a, dtype=np.float64)[..., None]
     low, high = (np.arcsin(np.sqrt(quantile(b, first, TAIL))) for quantile in (special.betaincinv, special.betainccinv))
-    x, gauss = np.polynomial.legendre.leggauss(IMBALANCE_NODES)
+    x, gauss = _legendre_nodes()
     angle = low + (high - low) * (x + 1) / 2
     log_density = (2 * first - 1) * np.log(np.cos(angle)) + (2 * b - 1) * np.log(np.sin(angle))
     weight = gauss * np.exp(log_density - log_density.max(axis=-1, keepdims=True))
     return np.cos(angle) ** 2, weight / weight.sum(axis=-1, keepdims=True)
+
+
+@cache
+def _legendre_nodes() -> tuple[Floats, Floats]:
+    x, gauss = np.polynomial.legendre.leggauss(IMBALANCE_NODES)
+    return x, gauss
 
 
 def noncentral_f_upper(alpha: float, df1: int, df2: float, noncentrality: Floats, weight: Floats) -> float:

@@ -11,7 +11,6 @@ from odisea.protocol.claims import as_json as audit_json
 from odisea.protocol.load import Located
 from odisea.protocol.model import Protocol
 from odisea.protocol.registry.drift import as_json as drift_json
-from odisea.protocol.registry.drift import drift
 from odisea.protocol.registry.record import Record
 from odisea.protocol.rules.catalogue import RULES
 from odisea.protocol.rules.evaluate import Evaluation, evaluate
@@ -100,15 +99,15 @@ def check_files(checked: Checked, given: Given, file: str, version: str, languag
         "rules.json": with_outcomes(evaluation),
         "claims.json": audit_json(checked.case.audit),
         "checklists.json": {"trial": located.value.trial, "checklists": matrices_json(matrix(located, given.plan))},
-        "drift.json": _drift(located.value, given.record),
+        "drift.json": _drift(checked.case),
         "findings.sarif": sarif(evaluation, file, version, language),
     }
     texts = {name: json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n" for name, content in contents.items()}
     return {**texts, "junit.xml": junit(evaluation, located.value.trial, language)}
 
 
-def _drift(protocol: Protocol, record: Record | None) -> dict[str, Any]:
+def _drift(case: Case) -> dict[str, Any]:
     """Return the field-by-field comparison; without a record it says that none was made."""
-    if record is None:
+    if case.record is None:
         return {"record": None, "differences": []}
-    return {"record": record.name, "differences": drift_json(drift(protocol, record))}
+    return {"record": case.record.name, "differences": drift_json(case.differences)}

@@ -174,7 +174,7 @@ def feasibility(case: Case) -> Iterator[Hit]:
     yield from gap(case.protocol.design.feasibility_criteria, "/design/feasibility_criteria")
 
 
-@rule("DES-13", "error", "contradiction", refs=("SPIRIT:13",), reads=("/design/centres", "/sites"))
+@rule("DES-13", "warning", "contradiction", refs=("SPIRIT:13",), reads=("/design/centres", "/sites"))
 def number_of_centres(case: Case) -> Iterator[Hit]:
     """The number of centres differs from the number of sites listed."""
     centres, sites = known(case.protocol.design.centres, "/design/centres"), _sites(case)

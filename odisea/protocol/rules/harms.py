@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from odisea.protocol.rules.outcomes import assessed, listed
 from odisea.protocol.rules.rule import ASK, CannotRun, Case, Hit, gap, known, put, rule
 
-OF_HARM = frozenset({"harms", "harm", "safety", "adverse_events", "tolerability"})
+OF_HARM = frozenset({"harms", "harm", "safety", "adverse_events", "tolerability", "mortality", "death", "survival"})
 """Domains of outcomes that count harms."""
 WORDS_OF_HARM = ("harm", "adverse", "safety", "side_effect")
 """Parts of the codes of activities that collect harms."""

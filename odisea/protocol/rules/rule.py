@@ -16,6 +16,7 @@ from odisea.protocol.model import Protocol
 
 if TYPE_CHECKING:
     from odisea.protocol.claims import Audit, Claim
+    from odisea.protocol.registry.drift import Difference
     from odisea.protocol.registry.record import Record
 
 Severity = Literal["error", "warning", "question", "information"]
@@ -106,6 +107,13 @@ class Case:
     def inputs(self) -> frozenset[str]:
         """What was given besides the protocol."""
         return frozenset({"registry"} if self.record is not None else ())
+
+    @cached_property
+    def differences(self) -> "tuple[Difference, ...]":
+        """The protocol and its registry record, field by field; none where no record was given."""
+        from odisea.protocol.registry.drift import drift  # reads a record, which most checks are not given
+
+        return () if self.record is None else drift(self.protocol, self.record)
 
     @cached_property
     def audit(self) -> "Audit":
