@@ -12,8 +12,8 @@ from odisea.protocol.registry.drafting import Yaml
 from odisea.protocol.registry.fields import ARM_GROUPS, INTERVENTIONS, OUTCOME_LISTS, full_path
 from odisea.protocol.registry.record import ABSENT, Record, read_record, text_of
 from odisea.protocol.registry.words import code_form
-from odisea.protocol.registry.yaml_text import comment_lines, yaml_text
 from odisea.protocol.sections import DataManagement, Harms, Hypothesis, ImportantDifference, Randomisation, SampleSize
+from odisea.protocol.yaml_text import comment_lines, yaml_text
 
 DICTIONARY = "dictionary/core.yaml"
 EDITOR = "# yaml-language-server: $schema=schema/protocol.json"

@@ -12,9 +12,9 @@ import yaml
 
 from odisea.protocol.load import Located
 from odisea.protocol.model import Protocol
-from odisea.protocol.registry.yaml_text import yaml_text
 from odisea.protocol.rules.finding import Finding
 from odisea.protocol.rules.rule import ASK, Patch, put
+from odisea.protocol.yaml_text import yaml_text
 
 WIDEST = 120
 APPEND = "-"
