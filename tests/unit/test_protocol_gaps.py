@@ -120,7 +120,8 @@ def test_all_texts_are_complete_in_both_languages(trial: tuple[Finding, ...]) ->
 def test_the_file_has_the_shape_that_other_steps_read(trial: tuple[Finding, ...]) -> None:
     content = as_json("nct07248813", trial, ({"rule_id": "REG-17", "reason": {"en": "", "es": ""}, "gaps": []},))
     assert list(content) == ["trial", "summary", "not_run", "findings"]
-    assert content["summary"] == {"error": 0, "warning": 0, "waived": 0, **Counter(finding.severity for finding in trial)}
+    counts: dict[str, int] = Counter(finding.severity for finding in trial)
+    assert content["summary"] == {"error": 0, "warning": 0, "waived": 0, **counts}
     assert [list(finding) for finding in content["findings"]] == [KEYS] * len(trial)
     assert sorted(map(str, content["findings"])) == sorted(str(asdict(finding)) for finding in trial)
     severities = [finding["severity"] for finding in content["findings"]]
