@@ -94,7 +94,8 @@ def _row(row: dict[str, Any]) -> Row:
     fields = (*row["gaps"], *row["answers"])
     shown: tuple[Phrase, ...] = tuple(Plain(each["path"], code=True) for each in (row["gaps"] or fields))
     remarks = tuple(_text(each) for each in row["remarks"])
-    said: Phrase = Listing((*remarks, *shown), "semicolons") if remarks or shown else DASH
+    places = (Listing(shown, "semicolons"),) if shown else ()
+    said: Phrase = Listing((*remarks, *places), "sentences") if remarks or shown else DASH
     return Row(row["id"], (Plain(row["id"]), _text(row["asks"]), Message(f"judged.{row['status']}"), said))
 
 

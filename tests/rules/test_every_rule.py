@@ -1,7 +1,7 @@
 """Every rule has a passing and a failing fixture; the change that makes it fail wakes it and its declared companions only.
 
 Fixtures stand in cases/DOMAIN.yaml, as changes of the sound protocol: `fail` makes the rule fail; `pass`, where needed, makes the
-rule apply first (a cluster rule needs clusters). `companions` names the other rules that rightly wake too.
+rule apply first (a cluster rule needs clusters). The other rules that rightly wake too stand in companions.yaml, each with its reason.
 """
 
 from functools import cache
@@ -29,6 +29,11 @@ def cases() -> dict[str, dict[str, Any]]:
     return {name: case for path in files for name, case in yaml.safe_load(path.read_text(encoding="utf-8")).items()}
 
 
+@cache
+def companions() -> dict[str, dict[str, str]]:
+    return dict(yaml.safe_load((HERE / "companions.yaml").read_text(encoding="utf-8")))
+
+
 TESTED = [rule for rule in RULES if rule.domain not in ELSEWHERE and "registry" not in rule.needs]
 
 
@@ -53,6 +58,13 @@ def test_every_rule_has_fixtures_and_every_fixture_a_rule() -> None:
     assert {rule.id for rule in TESTED} == set(cases())
 
 
+def test_companions_are_few_and_each_has_its_reason() -> None:
+    assert set(companions()) <= {rule.id for rule in TESTED}
+    for reasons in companions().values():
+        assert 1 <= len(reasons) <= MOST_COMPANIONS
+        assert all(reason.endswith(".") for reason in reasons.values())
+
+
 @pytest.mark.parametrize("rule_id", [rule.id for rule in TESTED])
 def test_the_failing_fixture_wakes_the_rule_and_its_companions_only(rule_id: str, tmp_path: Path) -> None:
     case = cases()[rule_id]
@@ -65,6 +77,5 @@ def test_the_failing_fixture_wakes_the_rule_and_its_companions_only(rule_id: str
     after = evaluate(Case(changed(tmp_path / "fail", {**case.get("pass", {}), **case["fail"]})), RULES)
     assert state(after, rule_id) == "failed"
     woken = failing(after) - failing(before) - {rule_id} - GENERAL
-    companions = set(case.get("companions", ()))
-    assert woken == companions, f"woken beside {rule_id}: {sorted(woken)}"
-    assert len(companions) <= MOST_COMPANIONS
+    declared = set(companions().get(rule_id, {}))
+    assert woken == declared, f"woken beside {rule_id}: {sorted(woken)}"
