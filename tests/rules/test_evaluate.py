@@ -1,13 +1,15 @@
 """How a rule ends: passed, failed, could not be run, does not apply; what is unknown is never a pass and is said once."""
 
+import copy
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
-from sound_protocol import changed
+from sound_protocol import changed, plain_files
 
 from odisea.protocol.load import Located
 from odisea.protocol.model import Protocol
+from odisea.protocol.rules.analysis import confidence_against_alpha
 from odisea.protocol.rules.catalogue import RULES
 from odisea.protocol.rules.check import Given, check, check_files
 from odisea.protocol.rules.evaluate import evaluate, run
@@ -171,3 +173,15 @@ def test_a_check_gives_the_texts_of_every_result_file(tmp_path: Path) -> None:
     assert all(text.endswith("\n") for text in files.values())
     assert checked.counts["question"] >= 1
     assert '"record": null' in files["drift.json"]
+
+
+def test_a_gap_of_one_plan_does_not_hide_what_another_plan_does(tmp_path: Path) -> None:
+    plan = plain_files()["protocol.yaml"]["analysis"]["plans"]["main"]
+    other = {**copy.deepcopy(plan), "alpha": "not_stated", "label": {"en": "Other", "es": "Otro"}}
+    located = changed(tmp_path, {"/analysis/plans": {"other": other, "main": plan}, "/analysis/confidence_level": 0.9})
+    outcome = run(confidence_against_alpha, Case(located))
+    assert (outcome.state, [hit.pointer for hit in outcome.hits]) == ("failed", ["/analysis/confidence_level"])
+    (tmp_path / "agreed").mkdir()
+    located = changed(tmp_path / "agreed", {"/analysis/plans": {"other": other, "main": plan}})
+    outcome = run(confidence_against_alpha, Case(located))
+    assert (outcome.state, outcome.pointers) == ("not_run", ("/analysis/plans/other/alpha",))

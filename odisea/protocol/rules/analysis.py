@@ -13,7 +13,7 @@ from odisea.protocol.compose import child
 from odisea.protocol.fact import Fact, PlannedFact, Text
 from odisea.protocol.model import Protocol
 from odisea.protocol.plan import AnalysisSpec, Plan
-from odisea.protocol.rules.rule import ASK, CannotRun, Case, Hit, NotApplicable, gap, known, put, rule
+from odisea.protocol.rules.rule import ASK, CannotRun, Case, Hit, NotApplicable, gap, judged, known, put, rule
 from odisea.protocol.rules.texts import shown
 from odisea.protocol.sections import Intervention
 
@@ -398,10 +398,11 @@ def confounders(case: Case) -> Iterator[Hit]:
 )
 def confidence_against_alpha(case: Case) -> Iterator[Hit]:
     """The confidence level is not 1 minus the two-sided significance level of a plan."""
-    pointer = "/analysis/confidence_level"
-    level, said = known(case.protocol.analysis.confidence_level, pointer), set()
-    for name, plan in case.protocol.analysis.plans.items():
-        place = child(PLANS, name)
+    pointer, said = "/analysis/confidence_level", set[float]()
+    level = known(case.protocol.analysis.confidence_level, pointer)
+
+    def judge(named: tuple[str, Plan]) -> Iterator[Hit]:
+        place, plan = child(PLANS, named[0]), named[1]
         known(plan.sidedness, f"{place}/sidedness")
         alpha = known(plan.alpha, f"{place}/alpha")
         if not math.isclose(level, 1 - alpha, abs_tol=1e-9) and alpha not in said:
@@ -410,6 +411,8 @@ def confidence_against_alpha(case: Case) -> Iterator[Hit]:
             reason = Text(en="1 minus the significance level", es="1 menos el nivel de significación")
             values = {"plan": plan.label, "alpha": f"{alpha:g}", "wanted": f"{wanted:g}"}
             yield Hit(pointer, level, values, (put(pointer, {"derived": wanted, "from": reason.model_dump()}),))
+
+    yield from judged(case.protocol.analysis.plans.items(), judge)
 
 
 @rule(
@@ -433,8 +436,9 @@ def alpha_against_the_sample_size(case: Case) -> Iterator[Hit]:
     sides = known(size.sidedness, "/sample_size/sidedness")
     n_primary = sum(outcome.level == "primary" for outcome in case.protocol.outcomes.values())
     shares = range(1, max(n_primary, 1) * len(case.protocol.contrasts) + 1)
-    for name, plan in case.protocol.analysis.plans.items():
-        place = child(PLANS, name)
+
+    def judge(named: tuple[str, Plan]) -> Iterator[Hit]:
+        place, plan = child(PLANS, named[0]), named[1]
         ours, own_sides = known(plan.alpha, f"{place}/alpha"), known(plan.sidedness, f"{place}/sidedness")
         if not any(math.isclose(ours / SIDES[own_sides], share * theirs / SIDES[sides], rel_tol=1e-9) for share in shares):
             values = {
@@ -444,6 +448,8 @@ def alpha_against_the_sample_size(case: Case) -> Iterator[Hit]:
                 "sides": SIDES_SHOWN[sides],
             }
             yield Hit(f"{place}/alpha", ours, values, (put(f"{place}/alpha", ASK),))
+
+    yield from judged(case.protocol.analysis.plans.items(), judge)
 
 
 @rule("SAP-17", "question", "gap", refs=("SAP:27c", "SAP:27d"), reads=("/analysis/assumption_checks",))
@@ -481,7 +487,8 @@ def imputation_leaves_out(case: Case) -> Iterator[Hit]:
     placed = [each for each in analyses(case.protocol) if each.spec.imputes]
     if not placed:
         raise NotApplicable(PLANS)
-    for each in placed:
+
+    def judge(each: Placed) -> Iterator[Hit]:
         source = child(PLANS, each.spec.imputation_from) if each.spec.imputation_from else each.plan_at
         plan = case.protocol.analysis.plans[each.spec.imputation_from] if each.spec.imputation_from else each.plan
         pointer = f"{source}/imputation/variables"
@@ -491,6 +498,8 @@ def imputation_leaves_out(case: Case) -> Iterator[Hit]:
             reason = Text(en="It holds every covariate of the analysis.", es="Contiene todas las covariables del análisis.")
             mended = {"proposed": [*variables, *absent], "reason": reason.model_dump()}
             yield Hit(pointer, variables, {"analysis": each.spec.label, "absent": ", ".join(absent)}, (put(pointer, mended),))
+
+    yield from judged(placed, judge)
 
 
 @rule(
@@ -507,13 +516,17 @@ def few_imputations(case: Case) -> Iterator[Hit]:
         raise NotApplicable(PLANS)
     loss = loss_of(case)
     least = math.ceil(round(100 * loss, 6))
-    for at, plan in plans.items():
+
+    def judge(placed: tuple[str, Plan]) -> Iterator[Hit]:
+        at, plan = placed
         m = known(plan.imputation.m, f"{at}/imputation/m")
         if m < least:
             reason = Text(en="One imputation per percent of missing outcomes.", es="Una imputación por cada 1 % de desenlaces faltantes.")
             mended = {"proposed": least, "reason": reason.model_dump()}
             values = {"plan": plan.label, "number": str(m), "loss": percent(loss), "least": str(least)}
             yield Hit(f"{at}/imputation/m", m, values, (put(f"{at}/imputation/m", mended),))
+
+    yield from judged(plans.items(), judge)
 
 
 @rule(

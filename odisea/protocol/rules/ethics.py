@@ -192,7 +192,7 @@ def consent_not_written(case: Case) -> Iterator[Hit]:
         yield Hit("/ethics/consent", consent, {"consent": CONSENTS[consent], "risk": CLASSES[risk]}, (put("/ethics/consent", "written"),))
 
 
-@rule("ETH-15", "question", "gap", refs=("SPIRIT:30", "RLGS:17"), reads=("/ethics/risk_class", "/ethics/risk_rationale"))
+@rule("ETH-15", "question", "gap", refs=("SPIRIT:30",), reads=("/ethics/risk_class", "/ethics/risk_rationale"))
 def risk_class(case: Case) -> Iterator[Hit]:
     """The class of risk, or its reason, is a gap."""
     yield from labelled(case.protocol.ethics, "/ethics", "risk_class", "risk_rationale")

@@ -7,7 +7,7 @@ from math import exp, lgamma, log
 
 from odisea.protocol.fact import Text
 from odisea.protocol.model import AnalysisSpec, Plan, Protocol
-from odisea.protocol.rules.rule import ASK, CannotRun, Case, Hit, NotApplicable, gap, known, put, rule
+from odisea.protocol.rules.rule import ASK, CannotRun, Case, Hit, NotApplicable, gap, judged, known, put, rule
 from odisea.protocol.sections import Randomisation
 
 SMALL_BLOCK = 4
@@ -146,12 +146,15 @@ def factors_left_out(case: Case) -> Iterator[Hit]:
     factors = known(_randomisation(case).stratification, "/randomisation/stratification")
     if not factors:
         raise NotApplicable("/randomisation/stratification")
-    for name, plan in case.protocol.analysis.plans.items():
-        for pointer, analysis, covariates in _primary_covariates(f"/analysis/plans/{name}", plan):
+
+    def judge(named: tuple[str, Plan]) -> Iterator[Hit]:
+        for pointer, analysis, covariates in _primary_covariates(f"/analysis/plans/{named[0]}", named[1]):
             absent = [factor for factor in factors if not any(_same(case.protocol, factor, each) for each in covariates)]
             if absent:
                 values = {"factors": ", ".join(absent), "label": analysis.label}
                 yield Hit(pointer, covariates, values, (put(pointer, ASK),))
+
+    yield from judged(case.protocol.analysis.plans.items(), judge)
 
 
 @rule("RND-08", "question", "gap", refs=("SPIRIT:21b",), reads=("/randomisation/method", "/randomisation/random_element"))

@@ -203,6 +203,24 @@ def gap(fact: Fact[Any], pointer: str, *, covers: tuple[str, ...] = (), evidence
         yield Hit(pointer, fact, values, (put(pointer, ASK),), covers, evidence)
 
 
+def judged(things: Iterable[T], judge: Callable[[T], Iterable[Hit]]) -> Iterator[Hit]:
+    """Give the hits of every thing, also where the judgement of another one meets a gap.
+
+    Raises
+    ------
+    CannotRun
+        At the end, with all gaps: what could not be decided for one thing is no pass.
+    """
+    gaps: list[str] = []
+    for thing in things:
+        try:
+            yield from judge(thing)
+        except CannotRun as cannot:
+            gaps += cannot.pointers
+    if gaps:
+        raise CannotRun(*dict.fromkeys(gaps))
+
+
 def put(path: str, value: Any) -> Patch:
     """Return the patch that writes a value at a place, whether or not something stands there."""
     return Patch("add", path, value)

@@ -60,12 +60,13 @@ def no_such_visit(case: Case) -> Iterator[Hit]:
                 yield Hit(f"/outcomes/{name}/measured_at/{place}", visit, values, (put(f"/outcomes/{name}/measured_at", ASK),))
 
 
-@rule("SCH-02", "error", "contradiction", refs=("SPIRIT:18", "SPIRIT:16"), reads=("/outcomes/*/visits", "/outcomes/*/measured_at"))
+@rule("SCH-02", "error", "contradiction", refs=("SPIRIT:18", "SPIRIT:16"), reads=("/outcomes/*/visits", "/outcomes/*/measured_at", "/schedule"))
 def no_follow_up(case: Case) -> Iterator[Hit]:
-    """A primary outcome is measured at no visit after the start; times to an event are followed between visits and left out."""
+    """A primary outcome is measured at no visit after the start; what is followed between visits is left out."""
     unknown = []
+    between = {*case.protocol.schedule.continuous, *case.protocol.schedule.weekly}
     for name, outcome in case.protocol.outcomes.items():
-        if outcome.level != "primary" or outcome.kind == "time_to_event":
+        if outcome.level != "primary" or outcome.kind == "time_to_event" or between & {name, outcome.instrument}:
             continue
         visits = _visits_of(outcome)
         if not visits and not outcome.measured_at.known:
