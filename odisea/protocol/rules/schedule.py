@@ -60,7 +60,13 @@ def no_such_visit(case: Case) -> Iterator[Hit]:
                 yield Hit(f"/outcomes/{name}/measured_at/{place}", visit, values, (put(f"/outcomes/{name}/measured_at", ASK),))
 
 
-@rule("SCH-02", "error", "contradiction", refs=("SPIRIT:18", "SPIRIT:16"), reads=("/outcomes/*/visits", "/outcomes/*/measured_at", "/schedule"))
+@rule(
+    "SCH-02",
+    "error",
+    "contradiction",
+    refs=("SPIRIT:18", "SPIRIT:16"),
+    reads=("/outcomes/*/visits", "/outcomes/*/measured_at", "/schedule"),
+)
 def no_follow_up(case: Case) -> Iterator[Hit]:
     """A primary outcome is measured at no visit after the start; what is followed between visits is left out."""
     unknown = []
