@@ -8,13 +8,12 @@ from typing import Any, Literal
 from odisea.errors import DataError, Problem
 from odisea.protocol.fact import Text
 from odisea.protocol.model import Protocol
+from odisea.protocol.rules.rule import Severity
 from odisea.report.content import Trace
 from odisea.report.numbers import Traced
 from odisea.report.results import MANIFEST, Manifest, Part, read_json, read_part
 
 FINDINGS, RULES, CLAIMS, DRIFT, CHECKLISTS = "findings.json", "rules.json", "claims.json", "drift.json", "checklists.json"
-Severity = Literal["error", "warning", "question", "information"]
-SEVERITIES: tuple[Severity, ...] = ("error", "warning", "question", "information")
 GENERAL = ("GAP", "PRP")
 """Domains whose findings are one per value of the file: listed in tables, never one by one."""
 
@@ -85,15 +84,10 @@ class RuleRow(Part):
     rule_id: str
     domain: str
     severity: Severity
-    kind: str
     title: Text
-    references: tuple[Text, ...] = ()
     reads: tuple[str, ...] = ()
-    needs: tuple[str, ...] = ()
     state: Literal["passed", "failed", "not_run", "not_applicable"]
     reason: Text | None = None
-    findings: int
-    waived: int
 
 
 class Rules(Part):

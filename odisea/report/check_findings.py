@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 
 from odisea.protocol.fact import Text
-from odisea.protocol.rules.rule import ASK
+from odisea.protocol.rules.rule import ASK, SEVERITIES
 from odisea.protocol.rules.texts import shown
-from odisea.report.check_files import SEVERITIES, CheckResult, FindingRow
+from odisea.report.check_files import CheckResult, FindingRow
 from odisea.report.content import (
     Block,
     Callout,

@@ -11,7 +11,6 @@ from odisea.protocol.rules.standards import cite
 from odisea.protocol.rules.texts import LANGUAGES, read_texts, said, shown
 
 State = Literal["passed", "failed", "not_run", "not_applicable"]
-NO_QUESTION = ("information",)
 
 
 @dataclass(frozen=True, slots=True)
