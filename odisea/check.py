@@ -17,6 +17,7 @@ from odisea.protocol.rules.mend import Mended, mend
 from odisea.protocol.rules.waivers import WaiverFile
 from odisea.provenance import manifest, shown, timestamp, write_json, write_text
 from odisea.report import write_check_report
+from odisea.report.write import NUMBERS
 
 HEADINGS = {
     "en": ("Rule", "Severity", "Kind", "Title", "References"),
@@ -61,10 +62,10 @@ def read_given(located: Located[Protocol], registry: Path | None, waivers: Path 
         found = f"these waivers are of trial {accepted.value.trial}"
         raise ProtocolError(Problem(accepted.where("/trial"), found, f"the protocol is trial {located.value.trial}", "Give its own file"))
     given = Given(
+        timestamp()[:10],
         read_record(record_path) if record_path else None,
         accepted,
         read_plan(beside.plan, located) if beside.plan else None,
-        timestamp()[:10],
     )
     return Inputs(given, tuple(each for each in (record_path, waivers_path, beside.plan) if each))
 
@@ -90,25 +91,50 @@ def write_check(checked: Checked, inputs: Inputs, folder: Path, language: str, c
     outputs = [write_text(folder / name, text) for name, text in files.items()]
     own = [Path(name) for name in dict.fromkeys([located.document.name, *(part.name for part in located.parts.values())])]
     read = [*own, *(path for path in inputs.files if path not in own)]
-    write_json(folder / "manifest.json", manifest(command, read, outputs, {"trial": located.value.trial}))
-    write_check_report(folder, located.value, language, folder / f"check_report.{language}.html")
+    target = folder / f"check_report.{language}.html"
+
+    def write_manifest() -> None:
+        write_json(folder / "manifest.json", manifest(command, read, outputs, {"trial": located.value.trial}))
+
+    write_manifest()  # the report reads its day
+    write_check_report(folder, located.value, language, target)
+    outputs += [target, target.with_suffix(NUMBERS)]
+    write_manifest()
 
 
 def write_fixed(checked: Checked, folder: Path) -> Mended:
     """Write a copy of the protocol and of the files that it names, with the suggestions applied that need no answer.
 
     The copy has the layout of the originals, so that it can be checked in its turn; NAME.json beside it lists what was done.
+
+    Raises
+    ------
+    ProtocolError
+        The copy would overwrite the protocol or a file that it names; nothing is written.
     """
     located = checked.case.located
     main = Path(located.document.name)
     names = {"": main, **{located.name_of(part): Path(part.name) for part in located.parts.values()}}
+    originals = {name: path.resolve() for name, path in names.items()}
+    top = Path(commonpath([path.parent for path in originals.values()]))
+    targets = {name: folder / path.relative_to(top) for name, path in originals.items()}
+    _refuse_originals(targets, set(originals.values()))
     texts = {name: path.read_bytes().decode("utf-8") for name, path in names.items()}
     mended = mend(located, texts, checked.evaluation.findings, timestamp()[:10])
-    top = Path(commonpath([path.resolve().parent for path in names.values()]))
-    for name, path in names.items():
-        write_text(folder / path.resolve().relative_to(top), mended.texts.get(name, texts[name]))
+    for name, target in targets.items():
+        write_text(target, mended.texts.get(name, texts[name]))
     write_json(folder.with_name(f"{folder.name}.json"), {name: list(getattr(mended, name)) for name in ("applied", "waiting", "left")})
     return mended
+
+
+def _refuse_originals(targets: dict[str, Path], originals: set[Path]) -> None:
+    problems = [
+        Problem(shown(target), "the copy would overwrite a file that is checked", "a copy stands in a folder of its own", "Use another -o")
+        for target in targets.values()
+        if target.resolve() in originals
+    ]
+    if problems:
+        raise ProtocolError(problems)
 
 
 def rule_table(catalogue: list[dict[str, Any]], language: str) -> Table:

@@ -114,12 +114,12 @@ def check(
     located = load_located_protocol(protocol)
     given = read_given(located, registry, waivers)
     checked = run_rules(located, given.given)
+    mended = write_fixed(checked, output / "fixed") if fix else None
     write_check(checked, given, output, lang.value, typed_command())
-    if fix:
-        mended = write_fixed(checked, output / "fixed")
+    if mended:
         counted = f"{len(mended.applied)} suggestions applied, {len(mended.waiting)} need an answer first, {len(mended.left)} left"
         say(f"{counted} -> {output / 'fixed'}")
-    counts = ", ".join(f"{count} {severity}" for severity, count in checked.counts.items())
+    counts = ", ".join(f"{severity} {count}" for severity, count in checked.counts.items())
     say(f"{located.value.trial}: {counts} -> {output / 'findings.json'}")
     if any(checked.counts[severity] for severity in fail_on.severities):
         raise typer.Exit(1)

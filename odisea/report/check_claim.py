@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from odisea.report.check_files import CLAIMS, CheckResult
+from odisea.report.check_files import CLAIMS, CandidateRow, CheckResult
 from odisea.report.content import (
     Block,
     Bullets,
@@ -23,8 +23,11 @@ from odisea.report.content import (
 from odisea.report.numbers import DASH, Traced, fixed, short, whole
 from odisea.report.numbers import percent as percentage
 
-GIVEN = ("total", "difference", "sd", "standardised_effect", "power", "alpha", "sides", "attrition", "correlation", "control_proportion")
-SHARES = ("power", "attrition", "control_proportion")
+GIVEN = (
+    "total", "difference", "margin", "sd", "standardised_effect", "control_proportion", "arm_proportion", "power", "alpha", "sides",
+    "attrition", "correlation", "icc", "cluster_size",
+)  # fmt: skip
+SHARES = ("power", "attrition", "control_proportion", "arm_proportion")
 BASES = ("as_stated", "after_loss", "as_randomised", "none")
 SHOWN_CANDIDATES = 8
 WHOLE = "whole_then_"
@@ -46,9 +49,9 @@ def claim_section(result: CheckResult) -> Section | None:
 def _spread(result: CheckResult) -> list[Block]:
     """Say which standard deviation the stated numbers imply by the t test."""
     values = {
-        each["basis"]: fixed(_number(each["value"], "solved", place, "value"), 1)
-        for place, each in reversed(list(enumerate(result.claim["solved"])))
-        if (each["quantity"], each["formula"], each["convention"]) == ("sd", "t", USUAL)
+        each.basis: fixed(_number(each.value, "solved", place, "value"), 1)
+        for place, each in reversed(list(enumerate(result.claim.solved)))
+        if (each.quantity, each.formula, each.convention) == ("sd", "t", USUAL)
     }
     if {"after_loss", "as_randomised"} <= values.keys():
         implied = say("claim.implied_two", sd=values["after_loss"], all=values["as_randomised"])
@@ -70,7 +73,7 @@ def _number(value: Any, *steps: object) -> Traced:
 
 
 def _given(result: CheckResult) -> Block:
-    claim = result.claim["claim"]
+    claim = result.claim.claim
     items: list[tuple[Phrase, Phrase]] = []
     for name in GIVEN:
         if claim[name] is not None:
@@ -82,24 +85,24 @@ def _given(result: CheckResult) -> Block:
 def _missing(result: CheckResult) -> list[Block]:
     """Say what the statement leaves out, and what is supposed in its place so as to compute at all."""
     blocks: list[Block] = []
-    missing = [name for name in result.claim["missing"] if name != "inflation"]
+    missing = [name for name in result.claim.missing if name != "inflation"]
     if missing:
         blocks.append(Paragraph("missing", (say("claim.missing", names=Listing(tuple(say(f"quantity.{name}") for name in missing))),)))
-    usual = next((each for each in result.claim["conventions"] if each["id"] == USUAL and each["supposed"]), None)
+    usual = next((each for each in result.claim.conventions if each.id == USUAL and each.supposed), None)
     if usual:
-        alpha = percent(_number(usual["alpha"], "conventions", USUAL, "alpha"))
-        sides = whole(_number(usual["sides"], "conventions", USUAL, "sides"))
+        alpha = percent(_number(usual.alpha, "conventions", USUAL, "alpha"))
+        sides = whole(_number(usual.sides, "conventions", USUAL, "sides"))
         blocks.append(Paragraph("supposed", (say("claim.supposed", alpha=alpha, sides=sides),), "note"))
     return blocks
 
 
 def _contradictions(result: CheckResult) -> list[Block]:
-    found = result.claim["contradictions"]
+    found = result.claim.contradictions
     if not found:
-        missing = any(name != "inflation" for name in result.claim["missing"])
+        missing = any(name != "inflation" for name in result.claim.missing)
         return [Paragraph("consistent", (say("claim.consistent_missing" if missing else "claim.consistent"),))]
     said = tuple(
-        say(f"clash.{each['code']}", numbers=Listing(tuple(_named(place, name, value) for name, value in each["numbers"].items())))
+        say(f"clash.{each.code}", numbers=Listing(tuple(_named(place, name, value) for name, value in each.numbers.items())))
         for place, each in enumerate(found)
     )
     return [Callout("clash", "not_met", say("claim.clash"), (say("claim.clash_about"),)), Bullets("clashes", said)]
@@ -111,14 +114,14 @@ def _named(place: int, name: str, value: float | None) -> Phrase:
 
 def _implied(result: CheckResult) -> list[Block]:
     """Tabulate the values that would make the statement true, by formula and by who is counted as analysed."""
-    solved = [(place, each) for place, each in enumerate(result.claim["solved"]) if each["convention"] == USUAL]
-    if any(each["quantity"] == "sd" for _, each in solved):  # the standardised effect is the difference over it
-        solved = [(place, each) for place, each in solved if each["quantity"] != "standardised_effect"]
-    bases = [basis for basis in BASES if any(each["basis"] == basis for _, each in solved)]
+    solved = [(place, each) for place, each in enumerate(result.claim.solved) if each.convention == USUAL]
+    if any(each.quantity == "sd" for _, each in solved):  # the standardised effect is the difference over it
+        solved = [(place, each) for place, each in solved if each.quantity != "standardised_effect"]
+    bases = [basis for basis in BASES if any(each.basis == basis for _, each in solved)]
     grouped: dict[tuple[Any, ...], dict[str, tuple[int, float]]] = {}
     for place, each in solved:
-        key = (each["quantity"], each["formula"], each["structure"], each["correlation"])
-        grouped.setdefault(key, {}).setdefault(each["basis"], (place, each["value"]))
+        key = (each.quantity, each.formula, each.structure, each.correlation)
+        grouped.setdefault(key, {}).setdefault(each.basis, (place, each.value))
     rows = tuple(
         Row(
             "-".join(map(str, key)),
@@ -153,10 +156,10 @@ def _formula(name: str, correlation: float | None, place: int) -> Phrase:
 
 def _candidates(result: CheckResult) -> list[Block]:
     """Tabulate the calculations that come closest to the stated number."""
-    found = [(place, each) for place, each in enumerate(result.claim["candidates"]) if each["match"] in ("exact", "rounded", "near")]
+    found = [(place, each) for place, each in enumerate(result.claim.candidates) if each.match in ("exact", "rounded", "near")]
     if not found:
-        stated = result.claim["claim"]["total"] is not None
-        return [Paragraph("no_candidate", (say("claim.not_reproduced"),))] if stated and result.claim["candidates"] else []
+        stated = result.claim.claim["total"] is not None
+        return [Paragraph("no_candidate", (say("claim.not_reproduced"),))] if stated and result.claim.candidates else []
     columns = (
         Column("formula", say("claim.formula"), "start", 0.2),
         Column("supposed", say("claim.with_value"), "start", 0.15),
@@ -170,24 +173,24 @@ def _candidates(result: CheckResult) -> list[Block]:
     return [Table("candidates", say("claim.candidates_caption"), columns, rows, (say("claim.candidates_note"),), small=True)]
 
 
-def _candidate(place: int, each: dict[str, Any]) -> tuple[Phrase, ...]:
+def _candidate(place: int, each: CandidateRow) -> tuple[Phrase, ...]:
     return (
-        say(f"formula.{each['formula']}"),
+        say(f"formula.{each.formula}"),
         _supposed(place, each),
-        say(f"inflation.{each['inflation']}"),
-        _rounding(each["roundings"]),
-        fixed(_number(each["n_recruited"], "candidates", place, "n_recruited"), 2),
-        whole(_number(each["total"], "candidates", place, "total")),
-        percent(_number(each["power"], "candidates", place, "power")),
+        say(f"inflation.{each.inflation}"),
+        _rounding(each.roundings),
+        fixed(_number(each.n_recruited, "candidates", place, "n_recruited"), 2),
+        whole(_number(each.total, "candidates", place, "total")),
+        percent(_number(each.power, "candidates", place, "power")),
     )
 
 
-def _supposed(place: int, each: dict[str, Any]) -> Phrase:
-    name = "sd" if each["sd"] is not None else "size"
-    return say(f"claim.value_{name}", value=short(_number(each[name], "candidates", place, name)))
+def _supposed(place: int, each: CandidateRow) -> Phrase:
+    name = "sd" if each.sd is not None else "size"
+    return say(f"claim.value_{name}", value=short(_number(getattr(each, name), "candidates", place, name)))
 
 
-def _rounding(roundings: list[str]) -> Phrase:
+def _rounding(roundings: tuple[str, ...]) -> Phrase:
     if not roundings:
         return DASH
     first = roundings[0]

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import Field
+
 from odisea.errors import DataError, Problem
 from odisea.protocol.fact import Text
 from odisea.protocol.model import Protocol
 from odisea.protocol.rules.rule import Severity
 from odisea.report.content import Trace
 from odisea.report.numbers import Traced
-from odisea.report.results import MANIFEST, Manifest, Part, read_json, read_part
+from odisea.report.results import MANIFEST, Manifest, Part, read_part
 
 FINDINGS, RULES, CLAIMS, DRIFT, CHECKLISTS = "findings.json", "rules.json", "claims.json", "drift.json", "checklists.json"
 GENERAL = ("GAP", "PRP")
@@ -97,22 +99,145 @@ class Rules(Part):
     rules: tuple[RuleRow, ...]
 
 
+class Convention(Part):
+    """Level and sides that a claim is read with."""
+
+    id: int
+    alpha: float
+    sides: int
+    supposed: tuple[str, ...]
+
+
+class Solved(Part):
+    """A value that makes a claim true."""
+
+    quantity: str
+    value: float
+    formula: str
+    structure: str
+    basis: str
+    correlation: float | None
+    convention: int
+
+
+class CandidateRow(Part):
+    """A calculation that may be behind a claim."""
+
+    match: str
+    formula: str
+    size: float
+    sd: float | None
+    inflation: str
+    roundings: tuple[str, ...]
+    n_recruited: float
+    total: int
+    power: float | None
+
+
+class Clash(Part):
+    """Numbers that exclude each other."""
+
+    code: str
+    numbers: dict[str, float | None]
+
+
+class Claims(Part):
+    """`claims.json`."""
+
+    claim: dict[str, Any]
+    missing: tuple[str, ...]
+    conventions: tuple[Convention, ...]
+    solved: tuple[Solved, ...]
+    candidates: tuple[CandidateRow, ...]
+    contradictions: tuple[Clash, ...]
+
+
+class DifferenceRow(Part):
+    """One field held against the registry record."""
+
+    pointer: str
+    ours: str | None
+    theirs: str | None
+    klass: Literal["drift", "registry_only", "ours_only", "not_comparable", "equivalent", "equal"] = Field(alias="class")
+
+
+class Drift(Part):
+    """`drift.json`."""
+
+    record: str | None
+    differences: tuple[DifferenceRow, ...]
+
+
+class Entry(Part):
+    """A field that answers an item, or leaves it open."""
+
+    path: str
+
+
+class Remark(Part):
+    """What is to be said of an item."""
+
+    en: str
+    es: str
+
+
+class ItemRow(Part):
+    """One item of a checklist."""
+
+    id: str
+    section: str
+    asks: Text
+    status: Literal["answered", "partly", "open", "not_applicable"]
+    remarks: tuple[Remark, ...]
+    answers: tuple[Entry, ...]
+    gaps: tuple[Entry, ...]
+
+
+class Named(Part):
+    """A section of a checklist, or the thing that it is filled in for."""
+
+    id: str
+    name: Text | None = None
+    label: Text | None = None
+
+
+class Matrix(Part):
+    """One filled-in checklist."""
+
+    name: Text
+    citation: str
+    thing: Named | None
+    counts: dict[str, int]
+    sections: tuple[Named, ...]
+    rows: tuple[ItemRow, ...]
+
+
+class Checklists(Part):
+    """`checklists.json`."""
+
+    checklists: tuple[Matrix, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class CheckResult:
     """A folder of `odisea check` with the protocol that it is about.
 
     Parameters
     ----------
-    claim, drift, checklists : plain data
-        As the files hold them.
+    claim : Claims
+        The sample-size statement, recomputed.
+    drift : Drift
+        Protocol and registry record, field by field.
+    checklists : Checklists
+        Items of standards and what answers them.
     """
 
     protocol: Protocol
     findings: Findings
     rules: Rules
-    claim: Any
-    drift: Any
-    checklists: Any
+    claim: Claims
+    drift: Drift
+    checklists: Checklists
     manifest: Manifest
 
     def count(self, key: str, value: int) -> Traced:
@@ -148,6 +273,12 @@ def read_check_result(folder: Path, protocol: Protocol) -> CheckResult:
     if findings.trial != protocol.trial:
         found = f"these findings are of trial {findings.trial}"
         raise DataError(Problem(str(folder / FINDINGS), found, f"the protocol is trial {protocol.trial}", "Give its own folder"))
-    claim, drift, checklists = (read_json(folder / name) for name in (CLAIMS, DRIFT, CHECKLISTS))
-    rules, manifest = read_part(folder / RULES, Rules), read_part(folder / MANIFEST, Manifest)
-    return CheckResult(protocol, findings, rules, claim, drift, checklists, manifest)
+    return CheckResult(
+        protocol,
+        findings,
+        read_part(folder / RULES, Rules),
+        read_part(folder / CLAIMS, Claims),
+        read_part(folder / DRIFT, Drift),
+        read_part(folder / CHECKLISTS, Checklists),
+        read_part(folder / MANIFEST, Manifest),
+    )

@@ -60,7 +60,7 @@ def test_the_lists_of_the_readers_are_complete() -> None:
 def test_every_file_of_the_contract_is_written_and_in_the_manifest(folder: Path) -> None:
     names = {"findings.json", "rules.json", "claims.json", "drift.json", "checklists.json", "findings.sarif", "junit.xml"}
     assert names <= {path.name for path in folder.iterdir()}
-    assert names == set(read(folder, "manifest.json")["outputs"])
+    assert set(read(folder, "manifest.json")["outputs"]) == names | {"check_report.en.html", "check_report.en.numbers.json"}
     assert (folder / "check_report.en.html").stat().st_size > 100_000
 
 
@@ -130,6 +130,15 @@ def test_suggestions_are_applied_to_a_copy_that_can_be_checked_again(tmp_path: P
     assert len(read(tmp_path / "again", "findings.json")["findings"]) < len(read(tmp_path, "findings.json")["findings"])
 
 
+def test_a_copy_never_overwrites_what_is_checked(tmp_path: Path) -> None:
+    succeed("check", TRIAL, "--fix", "-o", tmp_path)
+    copy = tmp_path / "fixed" / "nct07248813.yaml"
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    said = run_odisea("check", copy, "--fix", "-o", tmp_path)
+    assert (said.code, all("would overwrite" in message for message in said.messages)) == (1, True)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
 @pytest.mark.parametrize(("level", "code"), [("never", 0), ("error", 1), ("warning", 1)])
 def test_open_findings_make_a_check_fail_only_where_asked(tmp_path: Path, level: str, code: int) -> None:
     assert run_odisea("check", TRIAL, "--fail-on", level, "-o", tmp_path).code == code
@@ -153,6 +162,6 @@ def test_the_scaffold_of_our_record_is_accepted_and_agrees_with_it(tmp_path: Pat
     record = TRIAL.parent / "registry" / "nct07248813.json"
     succeed("new", record, "-o", tmp_path / "scaffold.yaml")
     succeed("check", tmp_path / "scaffold.yaml", "--registry", record, "-o", tmp_path / "out")
-    classes = {each["klass"] for each in read(tmp_path / "out", "drift.json")["differences"]}
+    classes = {each["class"] for each in read(tmp_path / "out", "drift.json")["differences"]}
     assert classes <= {"equal", "equivalent", "not_comparable"}
     assert "error" not in {each["severity"] for each in read(tmp_path / "out", "findings.json")["findings"]}

@@ -199,7 +199,7 @@ def test_a_registered_outcome_that_we_do_not_have_is_registry_only(tmp_path: Pat
 def test_differences_are_plain_json(ours: tuple[Difference, ...]) -> None:
     rows = as_json(ours)
     assert json.loads(json.dumps(rows)) == rows
-    assert set(rows[0]) == {"pointer", "path", "ours", "theirs", "klass", "similarity", "critical"}
+    assert set(rows[0]) == {"pointer", "path", "ours", "theirs", "class", "similarity", "critical"}
 
 
 def test_no_value_of_a_row_spans_lines(ours: tuple[Difference, ...]) -> None:

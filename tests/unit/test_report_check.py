@@ -3,21 +3,32 @@
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from report_reading import ROOT, identifiers, runs_of, the_protocol
 from test_report_power import ENGLISH_WORDS
 from test_report_trial import table_rows, text_of
 
+from odisea.closed_form import ROUNDINGS, Inflation
 from odisea.errors import DataError
+from odisea.protocol.claims.contradiction import CODES as CLASHES
+from odisea.protocol.claims.formula import FORMULAS, ONE_SAMPLE
 from odisea.protocol.model import Protocol
+from odisea.protocol.rules.catalogue import RULES
 from odisea.report.check import check_document, write_check_report
 from odisea.report.check_files import CheckResult, read_check_result
+from odisea.report.check_findings import SUBJECTS
 from odisea.report.speech import spoken
+from odisea.report.text import read_texts
 from tests.commands import succeed
 
 Spoken = dict[str, Any]
+# What the auditor may find missing or solve for (odisea.protocol.claims.audit and solved).
+QUANTITIES = (
+    "total", "difference", "sd", "standardised_effect", "error_variance", "control_proportion", "arm_proportion", "power", "alpha", "sides",
+    "test", "attrition", "correlation", "icc", "cluster_size", "n_analysed", "margin",
+)  # fmt: skip
 TRIAL = ROOT / "protocol" / "nct07248813.yaml"
 SOUND = ROOT / "tests" / "rules" / "sound" / "protocol.yaml"
 
@@ -56,6 +67,22 @@ def test_every_open_finding_is_in_the_report(result: CheckResult, said: dict[str
         words = each.message if each.severity in ("error", "warning") or not each.ask else each.ask
         assert words.in_language(language) in text, each.rule_id
         assert each.spec_path in text
+
+
+def test_the_report_has_words_for_everything_that_a_check_can_say() -> None:
+    texts = read_texts("en")
+    domains = {rule.domain for rule in RULES}
+    assert domains == set(SUBJECTS) & domains
+    formulas = {formula.name for formula in FORMULAS} | {ONE_SAMPLE.name, "stated_numbers"}
+    wanted = {
+        *(f"domain.{name}" for name in domains),
+        *(f"clash.{name}" for name in CLASHES),
+        *(f"rounding.{name}" for name in ROUNDINGS),
+        *(f"formula.{name}" for name in formulas),
+        *(f"inflation.{name}" for name in get_args(Inflation)),
+        *(f"quantity.{name}" for name in QUANTITIES),
+    }
+    assert wanted <= set(texts)
 
 
 def test_the_most_severe_come_first(said: dict[str, tuple[Spoken, list[Spoken]]]) -> None:
@@ -126,4 +153,14 @@ def test_another_trials_folder_is_refused(folder: Path) -> None:
 
 def test_a_folder_without_findings_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"findings\.json: cannot be read"):
+        read_check_result(tmp_path, the_protocol())
+
+
+@pytest.mark.parametrize("name", ["claims.json", "drift.json", "checklists.json", "rules.json", "findings.json"])
+@pytest.mark.parametrize("content", ["{}", "[]", "{"])
+def test_a_broken_result_file_is_named(folder: Path, tmp_path: Path, name: str, content: str) -> None:
+    for path in folder.glob("*.json"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    with pytest.raises(DataError, match=name.replace(".", r"\.")):
         read_check_result(tmp_path, the_protocol())

@@ -126,7 +126,8 @@ def _power(claim: Claim, layout: Layout, tried: tuple[Convention, ...], effects:
     if claim.power is None or not effects:
         return
     high = _powers(claim, layout, tried, effects, COUNT_ROUNDING)
-    low = _powers(claim, layout, tried, effects, -max(COUNT_ROUNDING, TEN / len(layout.shares)))
+    whole_clusters = claim.cluster_size or 0.0  # clusters are recruited whole
+    low = _powers(claim, layout, tried, effects, -max(COUNT_ROUNDING, TEN / len(layout.shares), whole_clusters))
     if not high or not low:
         return
     numbers = {"stated": claim.power}

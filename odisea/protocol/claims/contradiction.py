@@ -35,5 +35,5 @@ CODES = (
     "multiply_leaves_too_few",  # n (1 + a) leaves n (1 - a^2)
     "power_not_reached",  # by no formula, neither as randomised nor after the loss
     "power_not_reached_after_loss",  # only if nobody is lost
-    "power_exceeded",  # by every formula, also after the loss, and by more than rounding to a multiple of ten adds
+    "power_exceeded",  # by every formula, also after the loss, and by more than rounding to a multiple of ten, or to whole clusters, adds
 )

@@ -9,7 +9,6 @@ from odisea.protocol.claims.formula import Kind
 USUAL_D = (0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 1.0)
 NEAR = 0.1  # relative distance within which a supposed SD or a computed total counts as near
 MOST_ROUND_VALUES = 6
-PROPORTIONS = ("control_proportion", "arm_proportion")
 
 
 class Effect(NamedTuple):

@@ -39,7 +39,8 @@ class Difference:
 
 def as_json(differences: Sequence[Difference]) -> list[dict[str, Any]]:
     """Return differences as plain JSON data."""
-    return [asdict(difference) for difference in differences]
+    rows = (asdict(difference) for difference in differences)
+    return [{("class" if name == "klass" else name): value for name, value in row.items()} for row in rows]
 
 
 def held(record: Record, pointer: str, path: str, kind: str, ours: Any, theirs: Any, *, critical: bool = False) -> Iterator[Difference]:

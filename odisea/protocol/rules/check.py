@@ -26,20 +26,20 @@ class Given(NamedTuple):
 
     Parameters
     ----------
+    today : str
+        Day of the check, YYYY-MM-DD.
     record : Record, optional
         The registry record to compare with.
     waivers : Located[WaiverFile], optional
         Accepted findings.
     plan : mapping, optional
         The simulation plan: heading to text.
-    today : str
-        Day of the check, YYYY-MM-DD.
     """
 
+    today: str
     record: Record | None = None
     waivers: Located[WaiverFile] | None = None
     plan: Mapping[str, str] | None = None
-    today: str = "1970-01-01"
 
 
 class Beside(NamedTuple):
