@@ -17,15 +17,12 @@ from odisea.protocol.rules.mend import Mended, mend
 from odisea.protocol.rules.waivers import WaiverFile
 from odisea.provenance import manifest, shown, timestamp, write_json, write_text
 from odisea.report import write_check_report
+from odisea.report.text import read_texts
 from odisea.report.write import NUMBERS
 
 HEADINGS = {
     "en": ("Rule", "Severity", "Kind", "Title", "References"),
     "es": ("Regla", "Gravedad", "Clase", "Título", "Referencias"),
-}
-SEVERITY_WORDS = {
-    "en": {"error": "error", "warning": "warning", "question": "question", "information": "information"},
-    "es": {"error": "error", "warning": "advertencia", "question": "pregunta", "information": "información"},
 }
 KIND_WORDS = {
     "en": {"contradiction": "contradiction", "gap": "gap", "ambiguity": "ambiguity", "risk": "risk", "note": "note"},
@@ -92,14 +89,13 @@ def write_check(checked: Checked, inputs: Inputs, folder: Path, language: str, c
     own = [Path(name) for name in dict.fromkeys([located.document.name, *(part.name for part in located.parts.values())])]
     read = [*own, *(path for path in inputs.files if path not in own)]
     target = folder / f"check_report.{language}.html"
-
-    def write_manifest() -> None:
-        write_json(folder / "manifest.json", manifest(command, read, outputs, {"trial": located.value.trial}))
-
-    write_manifest()  # the report reads its day
+    _write_manifest(folder, command, read, outputs, located.value.trial)  # the report reads its day
     write_check_report(folder, located.value, language, target)
-    outputs += [target, target.with_suffix(NUMBERS)]
-    write_manifest()
+    _write_manifest(folder, command, read, [*outputs, target, target.with_suffix(NUMBERS)], located.value.trial)
+
+
+def _write_manifest(folder: Path, command: str, read: list[Path], outputs: list[Path], trial: str) -> None:
+    write_json(folder / "manifest.json", manifest(command, read, outputs, {"trial": trial}))
 
 
 def write_fixed(checked: Checked, folder: Path) -> Mended:
@@ -147,9 +143,10 @@ def rule_table(catalogue: list[dict[str, Any]], language: str) -> Table:
     language : str
         `en` or `es`.
     """
+    texts = read_texts(language)
     table = Table(*HEADINGS[language], caption=f"{len(catalogue)}")
     for each in catalogue:
         references = "; ".join(reference[language] for reference in each["references"])
-        words = (SEVERITY_WORDS[language][each["severity"]], KIND_WORDS[language][each["kind"]])
+        words = (texts[f"severity.{each['severity']}.one"], KIND_WORDS[language][each["kind"]])
         table.add_row(each["rule_id"], *words, each["title"][language], references)
     return table

@@ -14,6 +14,10 @@ class Said:
     en: str
     es: str
 
+    def in_language(self, language: str) -> str:
+        """Return the text in `en` or `es`."""
+        return self.es if language == "es" else self.en
+
 
 @dataclass(frozen=True, slots=True)
 class Fix:

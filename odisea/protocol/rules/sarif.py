@@ -8,7 +8,7 @@ from urllib.parse import quote
 from xml.etree import ElementTree
 
 from odisea.protocol.rules.evaluate import Evaluation, Outcome
-from odisea.protocol.rules.finding import Finding, Said
+from odisea.protocol.rules.finding import Finding
 from odisea.protocol.rules.rule import SEVERITIES, Rule
 from odisea.protocol.rules.standards import cite
 from odisea.protocol.rules.texts import read_texts
@@ -67,7 +67,7 @@ def _result(finding: Finding, index: Mapping[str, int], file: str, language: str
         "ruleId": finding.rule_id,
         "ruleIndex": index[finding.rule_id],
         "level": LEVELS[finding.severity],
-        "message": {"text": in_language(finding.message, language)},
+        "message": {"text": finding.message.in_language(language)},
         "locations": [
             {
                 "physicalLocation": {"artifactLocation": {"uri": uri}, "region": region},
@@ -77,7 +77,7 @@ def _result(finding: Finding, index: Mapping[str, int], file: str, language: str
         "partialFingerprints": {"ruleAndPlace/v1": f"{finding.rule_id}:{finding.spec_path}"},
     }
     if finding.waiver:
-        reason = f"{finding.waiver.by}, {finding.waiver.date}: {in_language(finding.waiver.reason, language)}"
+        reason = f"{finding.waiver.by}, {finding.waiver.date}: {finding.waiver.reason.in_language(language)}"
         result["suppressions"] = [{"kind": "external", "status": "accepted", "justification": reason}]
     return result
 
@@ -91,13 +91,8 @@ def _split(path: str) -> tuple[str, str]:
 
 
 def _notification(outcome: Outcome, language: str) -> dict[str, Any]:
-    reason = in_language(outcome.reason, language) if outcome.reason else ""
+    reason = outcome.reason.in_language(language) if outcome.reason else ""
     return {"associatedRule": {"id": outcome.rule.id}, "level": "note", "message": {"text": f"{outcome.rule.id}: {reason}"}}
-
-
-def in_language(text: Said, language: str) -> str:
-    """Return one of the two languages."""
-    return text.es if language == "es" else text.en
 
 
 def junit(evaluation: Evaluation, trial: str, language: str) -> str:
@@ -125,7 +120,7 @@ def _suite(root: ElementTree.Element, domain: str, outcomes: list[Outcome], find
         if open_ones:
             _say(case, open_ones, language)
         elif each.state in SKIPPED:
-            ElementTree.SubElement(case, "skipped", message=in_language(each.reason, language) if each.reason else each.state)
+            ElementTree.SubElement(case, "skipped", message=each.reason.in_language(language) if each.reason else each.state)
     counts = {"failures": len(suite.findall("testcase/failure")), "errors": 0, "skipped": len(suite.findall("testcase/skipped"))}
     for name, count in {"tests": len(outcomes), **counts}.items():
         suite.set(name, str(count))
@@ -134,9 +129,9 @@ def _suite(root: ElementTree.Element, domain: str, outcomes: list[Outcome], find
 def _say(case: ElementTree.Element, findings: list[Finding], language: str) -> None:
     """Write a rule's open findings into its case, one a line with its place."""
     worst = min(findings, key=lambda each: SEVERITIES.index(each.severity))
-    lines = [f"{each.spec_path}:{each.line}:{each.column}: {in_language(each.message, language)}" for each in findings]
+    lines = [f"{each.spec_path}:{each.line}:{each.column}: {each.message.in_language(language)}" for each in findings]
     if worst.severity == "information":
         ElementTree.SubElement(case, "system-out").text = "\n".join(lines)
     else:
-        failure = ElementTree.SubElement(case, "failure", type=worst.severity, message=in_language(worst.message, language))
+        failure = ElementTree.SubElement(case, "failure", type=worst.severity, message=worst.message.in_language(language))
         failure.text = "\n".join(lines)

@@ -69,7 +69,7 @@ def shown(value: Any, language: str | None = None) -> str:
     if isinstance(value, Fact):
         return shown(value.value, language) if value.known else GAP_WORDS.get((value.status, language), value.status)
     if isinstance(value, Text | Said):
-        return value.es if language == "es" else value.en
+        return value.in_language(language or "en")
     if isinstance(value, BaseModel):
         value = {name: inner for name, inner in value if inner is not None and name != "label"}
     if isinstance(value, dict):
