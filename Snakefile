@@ -1,6 +1,7 @@
-# The whole journey: `snakemake` checks the protocol, verifies the power claim in every required scenario, rehearses the corridor
-# with one simulated trial and writes the reports. `snakemake trial --config protocol=FILE data=EXPORT_FOLDER` takes a real trial
-# through the same corridor. Every rule is one odisea command, so any step can be repeated by copying its printed line.
+# The whole journey: `snakemake` checks the protocol, verifies the power claim in every required scenario, asks of the calendar
+# whether one clinic can do it in time, rehearses the corridor with one simulated trial and writes the reports.
+# `snakemake trial --config protocol=FILE data=EXPORT_FOLDER` takes a real trial through the same corridor. Every rule is one
+# odisea command, so any step can be repeated by copying its printed line.
 from snakemake.utils import min_version
 
 from odisea.workflow import read_workflow
@@ -17,6 +18,7 @@ RESULTS = f"results/{PLAN.trial}"
 
 include: "workflow/rules/check.smk"
 include: "workflow/rules/power.smk"
+include: "workflow/rules/calendar.smk"
 include: "workflow/rules/rehearsal.smk"
 include: "workflow/rules/corridor.smk"
 include: "workflow/rules/report.smk"

@@ -3,11 +3,13 @@
 Exit code 0: done. 1: something that the user can mend, said in one clear message per fault. 2: wrong usage.
 """
 
+import getpass
 import json
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -37,6 +39,9 @@ AssumptionsOption = Annotated[
     Path | None, typer.Option("--assumptions", help="Assumptions; default: simulate/ beside the protocol's folder.")
 ]
 ScenariosOption = Annotated[Path | None, typer.Option("--scenarios", help="Scenarios; default: simulate/ beside the protocol's folder.")]
+VariantOption = Annotated[
+    str | None, typer.Option("--variant", metavar="NAME", help="A design variant: variants/NAME.yaml beside the protocol; default: none.")
+]
 StoreOption = Annotated[Path, typer.Option("--store", help="Keeps calibrations and finished batches.")]
 WIDE = 160  # characters of a table that goes to a file
 LARGEST_KEY = 2**63 - 1  # seeds and numbers of replicates are 64-bit
@@ -173,6 +178,67 @@ def export(
         say(f"{path}")
 
 
+@app.command(epilog=example("odisea randomise protocol/nct07248813.yaml --plan plan.yaml --custodian age1... -o allocation"))
+def randomise(
+    protocol: Annotated[Path | None, typer.Argument(metavar="PROTOCOL", help="The trial's YAML file.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="The allocation folder.")] = None,
+    plan: Annotated[Path | None, typer.Option("--plan", metavar="FILE", help="Set up: the restricted randomisation plan.")] = None,
+    custodian: Annotated[
+        list[str] | None, typer.Option("--custodian", metavar="AGE1...", help="Set up: who can open everything; repeat for several.")
+    ] = None,
+    stratum: Annotated[
+        str | None, typer.Option("--next", metavar="STRATUM", help="Allocate one participant: factor=level,factor=level or all.")
+    ] = None,
+    participant: Annotated[str | None, typer.Option("--participant", metavar="ID", help="With --next: the pseudonym.")] = None,
+    identity: Annotated[
+        Path | None, typer.Option("--identity", metavar="KEYFILE", help="With --next or --verify: the custodian's age identity file.")
+    ] = None,
+    by: Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who does it, for the log; default: the account's name.")] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Check an allocation folder; with --identity all contents too.")] = False,
+    expect: Annotated[
+        list[str] | None, typer.Option("--expect", metavar="HASH", help="With --verify: a hash noted earlier; repeat for several.")
+    ] = None,
+    new_key: Annotated[Path | None, typer.Option("--new-key", metavar="FILE", help="Write an age identity; print its recipient.")] = None,
+) -> None:
+    """Draw a sealed allocation list for a real site, or set up an allocation on demand; allocate one participant; verify.
+
+    One of --plan, --next, --verify and --new-key says what is done. OUTPUT/public and OUTPUT/log.jsonl hold no arm, OUTPUT/sealed
+    opens with the custodian's key alone, OUTPUT/restricted holds the arms of those who are allocated.
+    """
+    from odisea.allocation.actions import check_options, check_signature
+    from odisea.allocation.allocate_next import Request, write_next
+    from odisea.allocation.sealing import write_identity
+    from odisea.allocation.set_up import write_set_up
+    from odisea.allocation.site_plan import SitePlan
+    from odisea.allocation.verify import read_verified
+    from odisea.protocol.load import load_located, load_located_protocol
+
+    named: dict[str, object] = {"PROTOCOL": protocol, "-o": output, "--plan": plan, "--custodian": custodian, "--next": stratum}
+    named |= {"--participant": participant, "--identity": identity, "--by": by, "--verify": verify or None, "--expect": expect}
+    named |= {"--new-key": new_key}
+    check_options({name for name, value in named.items() if value is not None})
+    who, when = user_name() if by is None else by, datetime.now().astimezone().isoformat(timespec="seconds")
+    check_signature(who)
+    messages: tuple[str, ...] = ()
+    if new_key is not None:
+        print(write_identity(new_key, when))
+    elif protocol is not None and output is not None and plan is not None:
+        site = load_located(plan, SitePlan)
+        with working("drawing"):
+            prepared = write_set_up(output, load_located_protocol(protocol), site, custodian or (), who, when)
+        messages = (*prepared.messages, f"{output}")
+    elif protocol is not None and output is not None and stratum is not None and participant is not None and identity is not None:
+        with working("allocating"):
+            drawn = write_next(output, load_located_protocol(protocol), Request(stratum, participant, who, when), identity)
+        print(f"{participant}: number {drawn.number}, arm {drawn.arm}")
+        messages = drawn.messages
+    elif protocol is not None and output is not None:
+        with working("verifying"):
+            messages = read_verified(output, load_located_protocol(protocol), identity, expect or ()).messages
+    for message in messages:
+        say(message)
+
+
 @app.command(epilog=example("odisea simulate protocol/nct07248813.yaml --scenario registered --replicate 7 -o rehearsal"))
 def simulate(
     protocol: ProtocolPath,
@@ -182,13 +248,14 @@ def simulate(
     seed: SeedOption = None,
     assumptions: AssumptionsOption = None,
     scenarios: ScenariosOption = None,
+    variant: VariantOption = None,
     store: StoreOption = Path("results"),
 ) -> None:
     """Simulate one trial: write OUTPUT/export and OUTPUT/restricted/allocation.csv."""
     from odisea.performance.power import prepare
     from odisea.simulate.write_trial import write_trial
 
-    study = read_study(protocol, assumptions, scenarios)
+    study = read_study(protocol, assumptions, scenarios, variant)
     key = study.scenarios.monte_carlo.seed if seed is None else seed
     with working("calibrating"):
         run = prepare(study, resolved(study, scenario), key, store, workers())
@@ -211,6 +278,7 @@ def power(
     threads: Annotated[int | None, typer.Option("--workers", min=1, help="Threads; no number depends on them.")] = None,
     assumptions: AssumptionsOption = None,
     scenarios: ScenariosOption = None,
+    variant: VariantOption = None,
     store: StoreOption = Path("results"),
 ) -> None:
     """Simulate many trials and report the operating characteristics of every planned analysis.
@@ -221,7 +289,7 @@ def power(
     from odisea.performance.power import replicate as run_replicates
     from odisea.provenance import typed_command
 
-    study = read_study(protocol, assumptions, scenarios)
+    study = read_study(protocol, assumptions, scenarios, variant)
     names = chosen_scenarios(study, tuple(scenario or ()))
     chosen = [resolved(study, name) for name in names]
     key = study.scenarios.monte_carlo.seed if seed is None else seed
@@ -261,6 +329,7 @@ def analyse(
     output: Output,
     allocation: Annotated[Path | None, typer.Option("--allocation", help="The allocation file.")] = None,
     blind: Annotated[bool, typer.Option("--blind", help="Without the allocation: participant flow and baseline table only.")] = False,
+    variant: VariantOption = None,
 ) -> None:
     """Run every planned analysis on an export folder; the primary results are computed twice."""
     if blind == (allocation is not None):
@@ -277,13 +346,14 @@ def analyse(
     from odisea.protocol.load import load_located_protocol
     from odisea.provenance import manifest, typed_command, write_json
 
-    located = load_located_protocol(protocol)
+    located = load_located_protocol(protocol, variant)
     loaded = located.value
     data = read_export(export, loaded, allocation)
     outputs = [write_json(output / name, content) for name, content in analysis_results(data, loaded).items()]
     files = sorted(path for path in export.rglob("*") if path.is_file())
     inputs = [*located.files, *files, *([allocation] if allocation else [])]
     details = {"trial": loaded.trial, "origin": data.origin, "changed_files": list(data.changed_files)}
+    details |= {"variant": variant} if variant else {}
     write_json(output / "manifest.json", manifest(typed_command(), inputs, outputs, details))
     say(f"{loaded.trial}: {len(data.participants)} randomised participants -> {output}")
 
@@ -299,14 +369,23 @@ def report(
     output: Output,
     protocol: Annotated[Path, typer.Option("--protocol", help="The trial's YAML file.")] = Path("protocol/nct07248813.yaml"),
     lang: Annotated[Language, typer.Option("--lang", help="Language.")] = Language.en,
+    calendar: Annotated[
+        Path | None,
+        typer.Option("--calendar", metavar="DIR", help="For power: the folder of `odisea calendar`; adds whether there is time."),
+    ] = None,
+    variant: VariantOption = None,
 ) -> None:
     """Write a report; the suffix of OUTPUT (.pdf or .html) says in which form."""
     from odisea.protocol.load import load_protocol
     from odisea.report import write_check_report, write_power_report, write_trial_report
 
-    loaded = load_protocol(protocol)
+    if variant and kind is ReportKind.check:
+        raise OdiseaError(Problem("--variant", "a variant was given", "a check is of the protocol as registered", "Leave the option out"))
+    if calendar is not None and kind is not ReportKind.power:
+        raise OdiseaError(Problem("--calendar", f"it was given for the {kind.value} report", "the power report alone has a calendar"))
+    loaded = load_protocol(protocol, variant)
     if kind is ReportKind.power:
-        write_power_report(folders, loaded, lang.value, output)
+        write_power_report(folders, loaded, lang.value, output, calendar)
     else:
         if len(folders) != 1:
             needed = "one analysis folder is needed" if kind is ReportKind.trial else "one folder of odisea check is needed"
@@ -329,19 +408,83 @@ def bench(
     say(write_bench(study, resolved(study, "registered"), Path("results"), output, quick))
 
 
+@app.command(epilog=example("odisea calendar protocol/nct07248813.yaml -o results/nct07248813/calendar"))
+def calendar(
+    protocol: ProtocolPath,
+    output: Output,
+    scenario: Annotated[str, typer.Option("--scenario", help="A scenario of the scenario file.")] = "evidence_based",
+    calendars: Annotated[int, typer.Option("--calendars", min=2, help="Simulated calendars.")] = 1000,
+    seed: SeedOption = None,
+    assumptions: AssumptionsOption = None,
+    scenarios: ScenariosOption = None,
+    store: StoreOption = Path("results"),
+) -> None:
+    """Simulate the unit's calendar: accrual, staff and session load, participant flow, visits outside their window."""
+    from odisea.performance.power import prepare
+    from odisea.provenance import typed_command
+    from odisea.simulate.calendar_people import people_of
+    from odisea.simulate.calendar_write import Request, write_calendars
+    from odisea.simulate.export import simulate_cohort
+
+    study = read_study(protocol, assumptions, scenarios)
+    key = study.scenarios.monte_carlo.seed if seed is None else seed
+    with working("calibrating"):
+        run = prepare(study, resolved(study, scenario), key, store, workers())
+    world, n = run.job.mechanism, run.job.participants
+    request = Request(study.protocol, study.inputs, run.scenario, n, key, calendars, typed_command())
+    with counting(scenario, calendars) as advance:
+        summary = write_calendars(output, request, lambda k: people_of(key, k, world, simulate_cohort(key, k, world, n)), advance)
+    say(f"{n} randomised in time: {summary['total_randomised_in_time']['value']:.3f} -> {output}")
+
+
+@app.command(epilog=example("odisea dossier protocol/nct07248813.yaml -o docs/dossier"))
+def dossier(
+    protocol: ProtocolPath,
+    output: Output,
+    replicates: Annotated[int, typer.Option("--replicates", min=100, help="Replicates per scenario.")] = 10_000,
+    anchor: Annotated[
+        Path | None, typer.Option("--anchor", metavar="FOLDER", help="The Ashar trial's public file: lay the simulator beside it.")
+    ] = None,
+    assumptions: AssumptionsOption = None,
+    scenarios: ScenariosOption = None,
+    store: StoreOption = Path("results"),
+) -> None:
+    """Lay the simulator beside what was published: acceptance bands, closed forms, the prototype, live-session groups.
+
+    Writes simulator.json and simulator.md; with --anchor, anchor_ashar.json and anchor_ashar.md alone.
+    """
+    from odisea.performance.anchor import write_anchor
+    from odisea.performance.anchor_ashar import read_ashar
+    from odisea.performance.dossier import write_dossier
+    from odisea.provenance import typed_command
+    from odisea.report.dossier import write_anchor_page, write_page
+
+    study = read_study(protocol, assumptions, scenarios)
+    if anchor is not None:
+        real = read_ashar(anchor, protocol.parent / "examples" / "ashar_prt")
+        with working("simulating beside the real trial"):
+            found = write_anchor(study, real, store, output, replicates, workers(), typed_command())
+        say(f"{write_anchor_page(found)}")
+        return
+    with working("simulating"):
+        write_dossier(study, store, output, replicates, workers(), typed_command())
+    say(f"{write_page(output)}")
+
+
 @app.command(epilog=example("odisea schema -o protocol/schema"))
 def schema(output: Output) -> None:
     """Write the JSON Schemas that editors check the YAML files with."""
+    from odisea.allocation.site_plan import SitePlan
     from odisea.data.mapping import SiteMapping
     from odisea.protocol.schema import DECLARATIONS, write_schemas
     from odisea.simulate.assumptions import Assumptions, Scenarios
 
-    for path in write_schemas(output, (*DECLARATIONS, SiteMapping, Assumptions, Scenarios)):
+    for path in write_schemas(output, (*DECLARATIONS, SitePlan, SiteMapping, Assumptions, Scenarios)):
         say(f"{path}")
 
 
-def read_study(protocol: Path, assumptions: Path | None, scenarios: Path | None) -> "Study":
-    """Read a protocol with its assumptions and scenarios.
+def read_study(protocol: Path, assumptions: Path | None, scenarios: Path | None, variant: str | None = None) -> "Study":
+    """Read a protocol, where asked for with a design variant, and its assumptions and scenarios.
 
     Raises
     ------
@@ -355,13 +498,13 @@ def read_study(protocol: Path, assumptions: Path | None, scenarios: Path | None)
     folder = Path(os.path.relpath(protocol.resolve().parent.parent / "simulate"))
     assumptions_path = assumptions or folder / "assumptions.yaml"
     scenarios_path = scenarios or folder / "scenarios.yaml"
-    located = load_located_protocol(protocol)
+    located = load_located_protocol(protocol, variant)
     loaded = located.value
     assumed = load_yaml(assumptions_path, Assumptions)
     named = load_yaml(scenarios_path, Scenarios)
     check_same_trial(assumed.trial, loaded.trial, str(assumptions_path))
     check_same_trial(named.trial, loaded.trial, str(scenarios_path))
-    return Study(loaded, located.files, assumed, assumptions_path, named, scenarios_path)
+    return Study(loaded, located.files, assumed, assumptions_path, named, scenarios_path, variant)
 
 
 def resolved(study: "Study", scenario: str) -> "Scenario":
@@ -374,6 +517,14 @@ def resolved(study: "Study", scenario: str) -> "Scenario":
 def workers() -> int:
     """Return the number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def user_name() -> str:
+    """Return the name of the account that runs this process."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's account may have a number and no name
+        return f"uid {os.getuid()}"
 
 
 def say(message: str) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from odisea.source import source_hash
 
-LIBRARIES = ("numpy", "scipy", "numba", "pandas", "statsmodels", "pyarrow")
+LIBRARIES = ("numpy", "scipy", "numba", "pandas", "statsmodels", "pyarrow", "simpy")
 BLOCK = 1 << 20
 
 

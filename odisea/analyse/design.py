@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from odisea.compiled import compiled
+from odisea.compiled import compiled, inlined
 from odisea.data.trial import Analysis, Estimate, Floats, Ints, Reason, Status, Trial
+from odisea.lanes import ROWS, four_sums, sum_of_products
 
 DEPENDENT = 1e-14  # squares of the lengths named above
 CONSTANT = 1e-20
@@ -50,21 +51,27 @@ class Design(NamedTuple):
     reason: int
 
 
-@compiled
+@inlined
 def dot(a: Floats, b: Floats, n: int) -> float:
-    """Return the sum of the first n products; four partial sums, in a fixed order."""
-    s0 = s1 = s2 = s3 = 0.0
-    quarter = n // 4
-    for q in range(quarter):
-        i = 4 * q
-        s0 += a[i] * b[i]
-        s1 += a[i + 1] * b[i + 1]
-        s2 += a[i + 2] * b[i + 2]
-        s3 += a[i + 3] * b[i + 3]
-    total = (s0 + s2) + (s1 + s3)
-    for i in range(4 * quarter, n):
-        total += a[i] * b[i]
-    return total
+    """Return the sum of the first n products of two rows, n not above the size of either."""
+    return float(sum_of_products(a, b, n))
+
+
+@inlined
+def fill_dots(rows: Floats, first: int, last: int, vector: Floats, n: int, out: Floats) -> None:
+    """Write `dot` of the vector and of each of the rows first, ..., last - 1 into out[first], ..., out[last - 1]."""
+    fours = first + (last - first) // ROWS * ROWS
+    for k in range(first, fours, ROWS):
+        out[k], out[k + 1], out[k + 2], out[k + 3] = four_sums(rows, k, vector, n)
+    for k in range(fours, last):
+        out[k] = sum_of_products(rows[k], vector, n)
+
+
+@inlined
+def _subtract(vector: Floats, c: float, row: Floats) -> None:
+    """Subtract c times the row from the vector."""
+    for i in range(vector.size):
+        vector[i] -= c * row[i]
 
 
 @compiled
@@ -75,16 +82,16 @@ def project_out(basis: Floats, first: int, last: int, vector: Floats, n_fitted: 
     outcomes) receive the negative of their prediction.
     """
     for k in range(first, last):
-        row = basis[k]
-        c = dot(row, vector, n_fitted)
-        for i in range(vector.size):
-            vector[i] -= c * row[i]
+        c = dot(basis[k], vector, n_fitted)
+        _subtract(vector, c, basis[k])
         coefficients[k] += c
 
 
 @compiled
 def orthonormalise(columns: Floats, n_fitted: int, triangle: Floats) -> int:
     """Replace the columns (one per row, the first the intercept) by an orthonormal basis; return the rank.
+
+    Each finished row is taken out of all later ones at once, so that these do not wait for each other.
 
     Parameters
     ----------
@@ -95,38 +102,51 @@ def orthonormalise(columns: Floats, n_fitted: int, triangle: Floats) -> int:
     triangle : float64 (p, p) of zeros
         Written: R, with coordinate k of column j in [j, k].
     """
-    rank = 0
-    for j in range(columns.shape[0]):
-        vector, coordinates = columns[j], triangle[j]
-        raw = dot(vector, vector, n_fitted)
-        project_out(columns, 0, min(j, 1), vector, n_fitted, coordinates)
-        centred = dot(vector, vector, n_fitted)
-        project_out(columns, 1, j, vector, n_fitted, coordinates)
-        left = dot(vector, vector, n_fitted)
-        if left < CANCELLED * raw:
-            project_out(columns, 0, j, vector, n_fitted, coordinates)
-            left = dot(vector, vector, n_fitted)
-        if left <= DEPENDENT * centred or centred <= CONSTANT * raw:
-            left = 0.0
-        length = np.sqrt(left)
-        triangle[j, j] = length
-        for i in range(vector.size):
-            vector[i] = vector[i] / length if left > 0.0 else 0.0
-        rank += 1 if left > 0.0 else 0
+    p, rank = columns.shape[0], 0
+    raw, centred, along = np.empty(p), np.empty(p), np.empty(p)
+    centred[0] = raw[0] = dot(columns[0], columns[0], n_fitted)
+    for k in range(p):
+        left = dot(columns[k], columns[k], n_fitted)
+        if left < CANCELLED * raw[k]:
+            project_out(columns, 0, k, columns[k], n_fitted, triangle[k])
+            left = dot(columns[k], columns[k], n_fitted)
+        if left > DEPENDENT * centred[k] and centred[k] > CONSTANT * raw[k]:
+            triangle[k, k] = np.sqrt(left)
+            rank += 1
+        _scale(columns[k], 1.0 / triangle[k, k] if triangle[k, k] > 0.0 else 0.0)
+        fill_dots(columns, k + 1, p, columns[k], n_fitted, along)
+        for j in range(k + 1, p):
+            triangle[j, k] = along[j]
+            _subtract(columns[j], along[j], columns[k])
+            if k == 0:
+                centred[j] = dot(columns[j], columns[j], n_fitted)
+                raw[j] = centred[j] + along[j] * along[j]
     return rank
+
+
+@inlined
+def _scale(row: Floats, factor: float) -> None:
+    """Multiply a row by a number."""
+    for i in range(row.size):
+        row[i] *= factor
+
+
+@compiled
+def gather(source: Floats, participants: Ints, out: Floats) -> None:
+    """Write the values of the given participants; an index without sign spares the check for a count from the end."""
+    for i in range(participants.size):
+        out[i] = source[np.uint64(participants[i])]
 
 
 @compiled
 def fill_columns(values: Floats, rows: Ints, participants: Ints, columns: Floats) -> bool:
     """Write an intercept and the given rows of the data set for the given participants; return whether nothing is missing."""
-    checksum = 0.0
+    checksum, ones = 0.0, columns[0]
     for i in range(participants.size):
-        columns[0, i] = 1.0
+        ones[i] = 1.0
     for j in range(rows.size):
-        source, column = values[rows[j]], columns[j + 1]
-        for i in range(participants.size):
-            column[i] = source[participants[i]]
-            checksum += column[i]
+        gather(values[rows[j]], participants, columns[j + 1])
+        checksum += dot(ones, columns[j + 1], participants.size)
     return not np.isnan(checksum)
 
 
@@ -134,8 +154,7 @@ def fill_columns(values: Floats, rows: Ints, participants: Ints, columns: Floats
 def take(source: Floats, participants: Ints) -> Floats:
     """Return the values of the given participants, contiguous."""
     out = np.empty(participants.size)
-    for i in range(participants.size):
-        out[i] = source[participants[i]]
+    gather(source, participants, out)
     return out
 
 
@@ -143,12 +162,11 @@ def take(source: Floats, participants: Ints) -> Floats:
 def in_contrast(trial: Trial, analysis: Analysis, observed_only: bool) -> Ints:
     """Return the participants of the contrast's arms in their order, all of them or those whose response is observed."""
     response = trial.values[analysis.response]
-    chosen = np.empty(trial.arm.size, np.int64)
-    n = 0
+    chosen, n = np.empty(trial.arm.size, np.int64), 0
     for i in range(trial.arm.size):
-        if (trial.arm[i] == analysis.arm or trial.arm[i] == analysis.reference) and not (observed_only and np.isnan(response[i])):
-            chosen[n] = i
-            n += 1
+        chosen[n] = i  # kept only if n moves on: no branch that the processor would have to guess
+        in_arms = (trial.arm[i] == analysis.arm) | (trial.arm[i] == analysis.reference)
+        n += in_arms & ((not observed_only) | (not np.isnan(response[i])))
     return chosen[:n]
 
 

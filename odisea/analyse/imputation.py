@@ -3,7 +3,7 @@
 Specification: docs/statistics/multiple_imputation.md. Nothing is refitted: all participants enter the analysis model in
 every imputation, so its design is fixed and an imputed data set changes only the response. With the expected outcomes
 yhat and an imputation's deviations d on the missing ones, the estimate is c'yhat + c'd and the residual sum of squares
-RSS(yhat) + 2 e'd + d'd - |Q'd|^2.
+RSS(yhat) + 2 e'd + d'd - |Qd|^2; c is the last row of Q, the arm's, over its diagonal element in R.
 """
 
 from typing import NamedTuple
@@ -16,6 +16,8 @@ from odisea.analyse.design import (
     dot,
     estimated,
     fill_columns,
+    fill_dots,
+    gather,
     in_contrast,
     make_design,
     no_estimate,
@@ -25,6 +27,7 @@ from odisea.analyse.design import (
 )
 from odisea.compiled import compiled
 from odisea.data.trial import Analysis, Estimate, Floats, Ints, Method, Reason, Trial
+from odisea.lanes import add_combination
 from odisea.streams import Purpose, chi_square, fill_normal
 
 DRAWS = 4  # one address of the random stream gives four numbers: those of four imputations
@@ -89,13 +92,14 @@ class Frame(NamedTuple):
     ----------
     design : Design
         The analysis model on all participants of both arms.
-    estimate, rss, scale, df : float
-        Arm effect and residual sum of squares of the expected outcomes; variance of the arm effect per unit residual
-        variance; residual degrees of freedom.
-    weight, residual : float64 (k,)
-        Of the missing participants, the first arm's before the reference's: weight in the arm effect, residual.
+    estimate, rss, df : float
+        Arm effect, residual sum of squares and residual degrees of freedom of the expected outcomes.
+    slope : float
+        Arm effect per unit of the arm's coordinate in the basis; its square is the effect's variance per unit residual variance.
+    residual : float64 (k,)
+        Residuals of the missing participants, the first arm's before the reference's.
     basis : float64 (p, k)
-        Their part of the design's basis.
+        Their part of the design's basis, the arm last.
     reason : int
         `Reason.NONE`, or why there is no analysis.
     """
@@ -103,9 +107,8 @@ class Frame(NamedTuple):
     design: Design
     estimate: float
     rss: float
-    scale: float
     df: float
-    weight: Floats
+    slope: float
     residual: Floats
     basis: Floats
     reason: int
@@ -158,14 +161,13 @@ def _pooled(estimate: float, within: float, between: float, m: float, df_complet
 def _arm_participants(trial: Trial, analysis: Analysis, arm: int) -> tuple[Ints, int]:
     """Return the arm's participants, the observed ones first, and the number of these."""
     response = trial.values[analysis.response]
-    chosen = np.empty(trial.arm.size, np.int64)
+    chosen = np.empty(trial.arm.size + 1, np.int64)
     n, n_observed = 0, 0
     for missing in (False, True):
+        n_observed = n
         for i in range(trial.arm.size):
-            if trial.arm[i] == arm and np.isnan(response[i]) == missing:
-                chosen[n] = i
-                n += 1
-        n_observed = n if not missing else n_observed
+            chosen[n] = i  # kept only if n moves on: no branch that the processor would have to guess
+            n += (trial.arm[i] == arm) & (np.isnan(response[i]) == missing)
     return chosen[:n], n_observed
 
 
@@ -176,11 +178,10 @@ def arm_model(trial: Trial, analysis: Analysis, arm: int) -> ArmModel:
     n, q = participants.size, analysis.imputation.size + 1
     columns, triangle, coordinates = np.empty((q, n)), np.zeros((q, q)), np.zeros(q)
     k, df = n - n_observed, float(n_observed - q)
-    missing, expected, loadings = np.empty(k, np.int64), np.empty(k), np.empty((q, k))
+    expected, loadings = np.empty(k), np.empty((q, k))
     response, reason, sse = take(trial.values[analysis.response], participants), Reason.NONE.value, 0.0
     if k > 0:
-        for i in range(n_observed, n):
-            response[i] = 0.0
+        response[n_observed:] = 0.0
         if not fill_columns(trial.values, analysis.imputation, participants, columns):
             reason = Reason.MISSING_COVARIATE.value
         elif n_observed == 0:
@@ -193,10 +194,12 @@ def arm_model(trial: Trial, analysis: Analysis, arm: int) -> ArmModel:
             project_out(columns, 0, q, response, n_observed, coordinates)
             sse = dot(response, response, n_observed)
     for i in range(k):
-        missing[i], expected[i] = participants[n_observed + i], -response[n_observed + i]
-        for j in range(q):
-            loadings[j, i] = columns[j, n_observed + i]
-    return ArmModel(missing, expected, loadings, sse, df, reason)
+        expected[i] = -response[n_observed + i]
+    for j in range(q):
+        column, loading = columns[j], loadings[j]
+        for i in range(k):
+            loading[i] = column[n_observed + i]
+    return ArmModel(participants[n_observed:], expected, loadings, sse, df, reason)
 
 
 @compiled
@@ -205,107 +208,132 @@ def make_frame(trial: Trial, analysis: Analysis, first: ArmModel, second: ArmMod
     participants = in_contrast(trial, analysis, False)
     design = make_design(trial, analysis, participants)
     n, p, k = participants.size, design.basis.shape[0], first.missing.size + second.missing.size
-    weight, residual, basis = np.empty(k), np.empty(k), np.empty((p, k))
+    residual, basis, nan = np.empty(k), np.empty((p, k)), np.nan
     reason = max(design.reason, first.reason, second.reason) if design.reason == Reason.NONE.value else design.reason
     if reason != Reason.NONE.value:
-        return Frame(design, np.nan, np.nan, np.nan, np.nan, weight, residual, basis, reason)
+        return Frame(design, nan, nan, nan, nan, residual, basis, reason)
     response, place = _expected_response(trial, analysis, participants, first, second)
     coordinates, size = np.zeros(p), dot(response, response, n)
     project_out(design.basis, 0, p, response, n, coordinates)
-    length = design.triangle[p - 1, p - 1]
-    for i in range(k):
-        residual[i] = response[place[i]]
-        weight[i] = design.basis[p - 1, place[i]] / length
-        for j in range(p):
-            basis[j, i] = design.basis[j, place[i]]
-    rss, scale, df = dot(response, response, n), 1.0 / (length * length), float(n - design.rank)
+    gather(response, place, residual)
+    for j in range(p):
+        gather(design.basis[j], place, basis[j])
+    rss, df, slope = dot(response, response, n), float(n - design.rank), 1.0 / design.triangle[p - 1, p - 1]
     if df <= 0.0:
         reason = Reason.NO_RESIDUAL_DF.value
     elif rss <= CONSTANT * size:
         reason = Reason.NO_RESIDUAL_VARIANCE.value
-    return Frame(design, coordinates[p - 1] / length, rss, scale, df, weight, residual, basis, reason)
+    return Frame(design, coordinates[p - 1] * slope, rss, df, slope, residual, basis, reason)
+
+
+@compiled
+def joined(first: Ints, second: Ints) -> Ints:
+    """Return two arrays as one."""
+    both = np.empty(first.size + second.size, np.int64)
+    both[: first.size] = first
+    both[first.size :] = second
+    return both
 
 
 @compiled
 def _expected_response(trial: Trial, analysis: Analysis, participants: Ints, first: ArmModel, second: ArmModel) -> tuple[Floats, Ints]:
     """Return the response with missing values replaced by their expectations, and the places of the missing in it."""
-    response, place = take(trial.values[analysis.response], participants), np.empty(first.missing.size + second.missing.size, np.int64)
+    response, place = take(trial.values[analysis.response], participants), joined(first.missing, second.missing)
     at, place_of = 0, np.empty(trial.arm.size, np.int64)
     for i in range(participants.size):
         place_of[participants[i]] = i
+    for i in range(place.size):
+        place[i] = place_of[place[i]]
     for model in (first, second):
-        for i in range(model.missing.size):
-            place[at] = place_of[model.missing[i]]
-            response[place[at]] = model.expected[i]
-            at += 1
+        for i in range(model.expected.size):
+            response[place[at + i]] = model.expected[i]
+        at += model.expected.size
     return response, place
 
 
 @compiled
-def fill_deviations(trial: Trial, model: ArmModel, arm: int, block: int, out: Floats) -> None:
+def addresses(analysis: Analysis, first: ArmModel, second: ArmModel) -> tuple[Ints, Ints]:
+    """Return the units of the random stream: the missing participants (k,), and the coefficients of both models (2 q or more).
+
+    The coefficients are filled up to whole vectors of eight, because numbers drawn one by one cost more than eight at once.
+    """
+    q = first.loadings.shape[0]
+    coefficients = np.zeros((2 * q + 7) // 8 * 8, np.int64)
+    for j in range(q):
+        coefficients[j] = analysis.arm * MAX_COEFFICIENTS + j
+        coefficients[q + j] = analysis.reference * MAX_COEFFICIENTS + j
+    return joined(first.missing, second.missing), coefficients
+
+
+@compiled
+def _add_prediction(noise: Floats, j: int, start: int, loadings: Floats, u: Floats, first: int, sigma: float) -> None:
+    """Replace standard normal noise z, a part of row j, by sigma (loadings' u + z), u being a part of its row j."""
+    row = noise[j, start : start + loadings.shape[1]]
+    add_combination(row, u[j, first : first + loadings.shape[0]], loadings)
+    for i in range(row.size):
+        row[i] *= sigma
+
+
+@compiled
+def _draw_sigma(trial: Trial, model: ArmModel, arm: int, imputation: int) -> float:
+    """Return a draw of the residual standard deviation: sigma^2 = SSE / chi-square(nu)."""
+    unit = arm * MAX_IMPUTATIONS + imputation
+    return float(np.sqrt(model.sse / chi_square(trial.seed, trial.replicate, Purpose.IMPUTATION_VARIANCE.value, unit, model.df)))
+
+
+@compiled
+def fill_deviations(
+    trial: Trial, analysis: Analysis, first: ArmModel, second: ArmModel, who: Ints, coefficients: Ints, block: int, out: Floats
+) -> None:
     """Write the deviations from expectation of imputations 4 block, ..., 4 block + 3 into `out` (4, k), one row each.
 
-    With sigma^2 = SSE / chi-square(nu), u and z standard normal: sigma (loadings' u + z). The numbers are addressed by
-    (seed, replicate) of the trial; z by the participant's rank, u and the chi-square by the arm.
+    They are sigma (loadings' u + z) with u and z standard normal. The numbers are addressed by (seed, replicate) of the
+    trial; z by the participant's rank, u and the chi-square by the arm (`addresses`).
     """
-    key, replicate, q = trial.seed, trial.replicate, model.loadings.shape[0]
-    fill_normal(key, replicate, Purpose.IMPUTATION_NOISE.value, block, model.missing, out)
-    u, units = np.empty((DRAWS, q)), np.empty(q, np.int64)
-    for k in range(q):
-        units[k] = arm * MAX_COEFFICIENTS + k
-    fill_normal(key, replicate, Purpose.IMPUTATION_COEFFICIENTS.value, block, units, u)
+    q, split = first.loadings.shape[0], first.missing.size
+    u = np.empty((DRAWS, coefficients.size))
+    fill_normal(trial.seed, trial.replicate, Purpose.IMPUTATION_NOISE.value, block, who, out)
+    fill_normal(trial.seed, trial.replicate, Purpose.IMPUTATION_COEFFICIENTS.value, block, coefficients, u)
     for j in range(DRAWS):
-        unit = arm * MAX_IMPUTATIONS + DRAWS * block + j
-        sigma = np.sqrt(model.sse / chi_square(key, replicate, Purpose.IMPUTATION_VARIANCE.value, unit, model.df))
-        row = out[j]
-        for k in range(q):
-            loading, coordinate = model.loadings[k], u[j, k]
-            for i in range(row.size):
-                row[i] += coordinate * loading[i]
-        for i in range(row.size):
-            row[i] *= sigma
+        imputation = DRAWS * block + j
+        if split > 0:
+            _add_prediction(out, j, 0, first.loadings, u, 0, _draw_sigma(trial, first, analysis.arm, imputation))
+        if split < who.size:
+            _add_prediction(out, j, split, second.loadings, u, q, _draw_sigma(trial, second, analysis.reference, imputation))
 
 
 @compiled
 def analyse_imputations(trial: Trial, analysis: Analysis, frame: Frame, first: ArmModel, second: ArmModel) -> tuple[Floats, Floats]:
     """Return estimate and squared standard error of the arm effect in each of the m completed data sets."""
-    m, split, k = analysis.m, first.missing.size, frame.weight.size
-    estimates, variances, d = np.empty(m), np.empty(m), np.empty(k)
-    one, two = np.empty((DRAWS, split)), np.empty((DRAWS, k - split))
+    m, k, p = analysis.m, frame.residual.size, frame.basis.shape[0]
+    who, coefficients = addresses(analysis, first, second)
+    estimates, variances, deviations, coordinates = np.empty(m), np.empty(m), np.empty((DRAWS, k)), np.empty(p)
     for j in range(m):
         if j % DRAWS == 0:
-            fill_deviations(trial, first, analysis.arm, j // DRAWS, one)
-            fill_deviations(trial, second, analysis.reference, j // DRAWS, two)
-        for i in range(split):
-            d[i] = one[j % DRAWS, i]
-        for i in range(k - split):
-            d[split + i] = two[j % DRAWS, i]
-        rss = frame.rss + 2.0 * dot(frame.residual, d, k) + dot(d, d, k)
-        for i in range(frame.basis.shape[0]):
-            rss -= dot(frame.basis[i], d, k) ** 2
-        estimates[j] = frame.estimate + dot(frame.weight, d, k)
-        variances[j] = rss / frame.df * frame.scale
+            fill_deviations(trial, analysis, first, second, who, coefficients, j // DRAWS, deviations)
+        d = deviations[j % DRAWS]
+        fill_dots(frame.basis, 0, p, d, k, coordinates)
+        rss = frame.rss + 2.0 * dot(frame.residual, d, k) + dot(d, d, k) - dot(coordinates, coordinates, p)
+        estimates[j] = frame.estimate + coordinates[p - 1] * frame.slope
+        variances[j] = rss / frame.df * frame.slope**2
     return estimates, variances
 
 
 @compiled
 def _limit_terms(frame: Frame, model: ArmModel, start: int) -> tuple[float, float]:
     """Return one arm's part of c'Sc and of tr((I - H)S), S = s2 (L'L + I) being the covariance of its imputed responses."""
-    if model.missing.size == 0:
+    q, k, own = model.loadings.shape[0], model.missing.size, 0.0
+    if k == 0:
         return 0.0, 0.0
-    s2, stop, k = model.sse / (model.df - FEWEST_DF), start + model.missing.size, model.missing.size
-    weight = frame.weight[start:stop]
-    between, trace = dot(weight, weight, k), float(k)
-    for j in range(model.loadings.shape[0]):
-        loading = model.loadings[j]
-        between += dot(loading, weight, k) ** 2
-        trace += dot(loading, loading, k)
+    s2, trace, shared = model.sse / (model.df - FEWEST_DF), float(k), np.empty(q)
+    for j in range(q):
+        trace += dot(model.loadings[j], model.loadings[j], k)
     for i in range(frame.basis.shape[0]):
-        row = frame.basis[i, start:stop]
-        trace -= dot(row, row, k)
-        for j in range(model.loadings.shape[0]):
-            trace -= dot(row, model.loadings[j], k) ** 2
-    return s2 * between, s2 * trace
+        row = frame.basis[i, start : start + k]
+        fill_dots(model.loadings, 0, q, row, k, shared)
+        own = dot(row, row, k) + dot(shared, shared, q)
+        trace -= own
+    return s2 * own * frame.slope**2, s2 * trace  # the arm's row is the last
 
 
 @compiled
@@ -313,7 +341,7 @@ def _limit(frame: Frame, first: ArmModel, second: ArmModel) -> Pooled:
     """Return what pooling tends to as the number of imputations grows; exact, nothing is drawn."""
     between_arm, trace_arm = _limit_terms(frame, first, 0)
     between_reference, trace_reference = _limit_terms(frame, second, first.missing.size)
-    within = (frame.rss + trace_arm + trace_reference) / frame.df * frame.scale
+    within = (frame.rss + trace_arm + trace_reference) / frame.df * frame.slope**2
     return _pooled(frame.estimate, within, between_arm + between_reference, np.inf, frame.df)
 
 
@@ -330,12 +358,20 @@ def ancova_imputed(trial: Trial, analysis: Analysis) -> Estimate:
         return no_estimate(frame.reason, design.n_arm, design.n_reference)
     if analysis.method == Method.ANCOVA_MI_LIMIT.value:
         pooled = _limit(frame, first, second)
-    elif frame.weight.size == 0:
-        pooled = _pooled(frame.estimate, frame.rss / frame.df * frame.scale, 0.0, float(analysis.m), frame.df)
+    elif frame.residual.size == 0:
+        pooled = _pooled(frame.estimate, frame.rss / frame.df * frame.slope**2, 0.0, float(analysis.m), frame.df)
     else:
         estimates, variances = analyse_imputations(trial, analysis, frame, first, second)
         pooled = pool(estimates, variances, frame.df)
     return estimated(pooled.estimate, pooled.total, pooled.df, design, pooled.within, pooled.between, pooled.mcse)
+
+
+@compiled
+def _imputable(model: ArmModel) -> ArmModel:
+    """Return the model, or one of nobody where it is refused."""
+    if model.reason == Reason.NONE.value:
+        return model
+    return ArmModel(model.missing[:0], model.expected[:0], model.loadings, model.sse, model.df, Reason.NONE.value)
 
 
 @compiled
@@ -346,14 +382,12 @@ def impute(trial: Trial, analysis: Analysis) -> Floats:
     """
     completed = np.empty((analysis.m, trial.arm.size))
     completed[:] = trial.values[analysis.response]
-    for arm in (analysis.arm, analysis.reference):
-        model = arm_model(trial, analysis, arm)
-        if model.reason != Reason.NONE.value or model.missing.size == 0:
-            continue
-        deviations = np.empty((DRAWS, model.missing.size))
-        for j in range(analysis.m):
-            if j % DRAWS == 0:
-                fill_deviations(trial, model, arm, j // DRAWS, deviations)
-            for i in range(model.missing.size):
-                completed[j, model.missing[i]] = model.expected[i] + deviations[j % DRAWS, i]
+    first, second = _imputable(arm_model(trial, analysis, analysis.arm)), _imputable(arm_model(trial, analysis, analysis.reference))
+    who, coefficients = addresses(analysis, first, second)
+    deviations, expected = np.empty((DRAWS, who.size)), np.concatenate((first.expected, second.expected))
+    for j in range(analysis.m):
+        if j % DRAWS == 0:
+            fill_deviations(trial, analysis, first, second, who, coefficients, j // DRAWS, deviations)
+        for i in range(who.size):
+            completed[j, who[i]] = expected[i] + deviations[j % DRAWS, i]
     return completed

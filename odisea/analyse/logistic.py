@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from odisea.analyse.design import dot
-from odisea.compiled import compiled
+from odisea.analyse.design import dot, fill_dots
+from odisea.compiled import compiled, inlined
 from odisea.data.trial import Floats, Reason
 from odisea.elementary import exponential, logarithm
+from odisea.lanes import add_combination, largest
 
 SCORE = 1e-10  # largest element of the score, in the orthonormal basis
 DECREMENT = 1e-18  # squared distance to the maximum in standard errors
@@ -25,6 +26,10 @@ PATIENCE = 18  # steps before one may count as a separating direction: what oppo
 SEPARATING = 1e-9
 COLLAPSED = 1e-13  # share of a pivot that is left when the information about a direction is lost in rounding
 SMALLEST = 1e-300
+# A step that moves no linear predictor by more than 1 lowers the loss in full: on the way no variance grows by more than
+# a factor e, so that the second order of the loss, (e - 2) times the decrement at most, is below the first, the decrement.
+SAFE = 1.0
+FARTHEST_START = 6.0  # largest linear predictor to start from: some information is left at each participant
 HALVINGS = 30
 
 
@@ -54,43 +59,46 @@ class LogisticFit(NamedTuple):
 
 
 @compiled
-def _fill_likelihood(linear: Floats, sign: Floats, rest: Floats, weight: Floats, loss: Floats) -> float:
-    """Write, per participant: probability of the outcome not seen, variance of the outcome, negative log likelihood; return its sum."""
+def _fill_likelihood(linear: Floats, sign: Floats, rest: Floats, weight: Floats) -> None:
+    """Write, per participant: probability of the outcome not seen, variance of the outcome."""
     for i in range(linear.size):
         t = sign[i] * linear[i]
         e = exponential(-abs(t))
         a = 1.0 / (1.0 + e)
         rest[i] = e * a if t >= 0.0 else a
         weight[i] = e * a * a
-        loss[i] = logarithm(1.0 + e) + max(-t, 0.0)
-    total = 0.0
+
+
+@compiled
+def _loss(linear: Floats, sign: Floats, losses: Floats, ones: Floats) -> float:
+    """Return the negative log likelihood; `losses` is overwritten."""
     for i in range(linear.size):
-        total += loss[i]
-    return total
+        t = sign[i] * linear[i]
+        losses[i] = logarithm(1.0 + exponential(-abs(t))) + max(-t, 0.0)
+    return dot(losses, ones, linear.size)
+
+
+@inlined
+def _multiply(a: Floats, b: Floats, out: Floats) -> None:
+    """Write the products of two rows."""
+    for i in range(out.size):
+        out[i] = a[i] * b[i]
 
 
 @compiled
 def _fill_score(basis: Floats, sign: Floats, rest: Floats, residual: Floats, score: Floats) -> float:
     """Write the score of the coordinates; return its largest absolute element."""
-    for i in range(rest.size):
-        residual[i] = sign[i] * rest[i]
-    largest = 0.0
-    for k in range(score.size):
-        score[k] = dot(basis[k], residual, rest.size)
-        largest = max(largest, abs(score[k]))
-    return largest
+    _multiply(sign, rest, residual)
+    fill_dots(basis, 0, score.size, residual, rest.size, score)
+    return float(largest(score))
 
 
 @compiled
 def _fill_information(basis: Floats, weight: Floats, weighted: Floats, information: Floats) -> None:
     """Write the lower triangle of the information about the coordinates."""
-    n = weight.size
     for j in range(basis.shape[0]):
-        row = basis[j]
-        for i in range(n):
-            weighted[i] = weight[i] * row[i]
-        for k in range(j + 1):
-            information[j, k] = dot(weighted, basis[k], n)
+        _multiply(weight, basis[j], weighted)
+        fill_dots(basis, 0, j + 1, weighted, weight.size, information[j])
 
 
 @compiled
@@ -107,10 +115,11 @@ def factorise(matrix: Floats) -> bool:
         if not pivot > floor:
             sound, pivot = False, floor
         matrix[j, j] = np.sqrt(pivot)
+        inverse = 1.0 / matrix[j, j]
         for i in range(j + 1, matrix.shape[0]):
             for k in range(j):
                 matrix[i, j] -= matrix[i, k] * matrix[j, k]
-            matrix[i, j] /= matrix[j, j]
+            matrix[i, j] *= inverse
     return sound
 
 
@@ -121,54 +130,92 @@ def solve_in_place(factor: Floats, vector: Floats) -> float:
     for j in range(p):
         for k in range(j):
             vector[j] -= factor[j, k] * vector[k]
-        vector[j] /= factor[j, j]
+        vector[j] *= 1.0 / factor[j, j]  # the division does not wait for the element
         square += vector[j] * vector[j]
     for j in range(p - 1, -1, -1):
         for k in range(j + 1, p):
             vector[j] -= factor[k, j] * vector[k]
-        vector[j] /= factor[j, j]
+        vector[j] *= 1.0 / factor[j, j]
     return square
 
 
 @compiled
-def _add_rows(basis: Floats, coordinates: Floats, out: Floats) -> float:
-    """Write the combination of the basis rows into `out`; return its largest absolute element."""
-    for i in range(out.size):
-        out[i] = 0.0
-    for k in range(basis.shape[0]):
-        row, c = basis[k], coordinates[k]
-        for i in range(out.size):
-            out[i] += c * row[i]
-    largest = 0.0
-    for i in range(out.size):
-        largest = max(largest, abs(out[i]))
-    return largest
+def _all_right(sign: Floats, linear: Floats) -> bool:
+    """Return whether everybody is on the right side of 0; the first who is not, mostly an early one, ends the search."""
+    i = 0
+    while i < sign.size and sign[i] * linear[i] > 0.0:
+        i += 1
+    return i == sign.size
 
 
 @compiled
 def _separates(sign: Floats, linear: Floats, change: Floats, iteration: int) -> bool:
     """Return whether everybody is on the right side of 0, or a late step favours some outcomes and opposes none."""
-    lowest, worst, best = np.inf, np.inf, 0.0
+    if iteration < PATIENCE or _all_right(sign, linear):
+        return _all_right(sign, linear)
+    worst, best = np.inf, 0.0
     for i in range(sign.size):
-        lowest = min(lowest, sign[i] * linear[i])
         worst, best = min(worst, sign[i] * change[i]), max(best, sign[i] * change[i])
-    return bool(lowest > 0.0 or (iteration >= PATIENCE and best > STEP and worst >= -SEPARATING * best))
+    return bool(best > STEP and worst >= -SEPARATING * best)
 
 
 @compiled
-def _advance(linear: Floats, change: Floats, sign: Floats, work: Floats, old: float) -> tuple[float, float]:
-    """Move the linear predictors by the longest of change, change/2, change/4, ... that does not raise the loss; return share and loss."""
-    share, new, moved = 1.0, np.inf, work[3]
+def _share(linear: Floats, change: Floats, sign: Floats, work: Floats) -> float:
+    """Return the largest of 1, 1/2, 1/4, ... for which that share of the change does not raise the loss."""
+    share, moved, old = 1.0, work[3], _loss(linear, sign, work[2], work[4])
     for _ in range(HALVINGS):
         for i in range(linear.size):
             moved[i] = linear[i] + share * change[i]
-        new = _fill_likelihood(moved, sign, work[0], work[1], work[2])
-        if new <= old * (1.0 + 1e-12):
+        if _loss(moved, sign, work[2], work[4]) <= old * (1.0 + 1e-12):
             break
         share *= 0.5
-    for i in range(linear.size):
-        linear[i] = moved[i]
-    return share, new
+    return share
+
+
+@inlined
+def _add(vector: Floats, share: float, change: Floats) -> None:
+    """Add a share of the change to the vector."""
+    for i in range(vector.size):
+        vector[i] += share * change[i]
+
+
+@compiled
+def _fill_discriminant(basis: Floats, outcome: Floats, residual: Floats, coordinates: Floats) -> None:
+    """Write the coordinates of the linear discriminant between the outcomes, whose log odds are near the maximum likelihood's.
+
+    With R^2 of the least squares fit of the outcome, share p of ones and D^2 = R^2 / (p (1 - p) (1 - R^2)) the slopes are
+    those of least squares over p (1 - p) (1 - R^2), the mean log odds log(p / (1 - p)) + (p - 1/2) D^2 (Efron 1975, J Am
+    Stat Assoc 70:892).
+    """
+    n = outcome.size
+    share = dot(basis[0], outcome, n) * basis[0, 0]  # the first row is constant, 1 / sqrt(n)
+    for i in range(n):
+        residual[i] = outcome[i] - share
+    fill_dots(basis, 0, coordinates.size, residual, n, coordinates)
+    coordinates[0] = 0.0
+    variance = share * (1.0 - share)
+    explained = dot(coordinates, coordinates, coordinates.size) / (n * variance)
+    left = variance * (1.0 - explained)
+    coordinates *= 1.0 / left
+    coordinates[0] = (np.log(share / (1.0 - share)) + (share - 0.5) * explained / left) / basis[0, 0]
+
+
+@compiled
+def _fill_start(basis: Floats, outcome: Floats, work: Floats, coordinates: Floats, linear: Floats) -> None:
+    """Write coordinates and linear predictors to start from: the linear discriminant, or Newton's first step from 0.
+
+    The discriminant of a rare outcome may be so far out that no information is left there. At 0 every variance is 1/4 and
+    the rows are orthonormal, so that the information is I/4 and the step four times the score.
+    """
+    _fill_discriminant(basis, outcome, work, coordinates)
+    linear[:] = 0.0
+    add_combination(linear, coordinates, basis)
+    if not largest(linear) <= FARTHEST_START:
+        for i in range(outcome.size):
+            work[i] = 4.0 * (outcome[i] - 0.5)
+        fill_dots(basis, 0, coordinates.size, work, outcome.size, coordinates)
+        linear[:] = 0.0
+        add_combination(linear, coordinates, basis)
 
 
 @compiled
@@ -178,36 +225,41 @@ def fit_logistic(basis: Floats, outcome: Floats, reason: int) -> LogisticFit:
     Parameters
     ----------
     basis : float64 (r, n)
-        Orthonormal rows, all kept.
+        Orthonormal rows, all kept, the first constant.
     outcome : float64 (n,)
         0 or 1.
     reason : int
         `Reason.NONE`, or a reason already known, for which nothing is fitted.
     """
     r, n = basis.shape
-    sign, work, linear, change = np.empty(n), np.empty((4, n)), np.zeros(n), np.zeros(n)
+    sign, work, linear, change = np.empty(n), np.empty((5, n)), np.zeros(n), np.zeros(n)
     coordinates, step, information, fitted = np.zeros(r), np.empty(r), np.zeros((r, r)), np.empty(n)
     if reason != Reason.NONE.value:
         return LogisticFit(coordinates, linear, fitted, information, np.nan, reason)
-    for i in range(n):
-        sign[i] = 2.0 * outcome[i] - 1.0
     rest, weight, reason = work[0], work[1], Reason.NO_CONVERGENCE.value
-    loss = _fill_likelihood(linear, sign, rest, weight, work[2])
+    for i in range(n):
+        sign[i], work[4, i] = 2.0 * outcome[i] - 1.0, 1.0
+    _fill_start(basis, outcome, work[3], coordinates, linear)
     for iteration in range(MAX_ITERATIONS):
+        _fill_likelihood(linear, sign, rest, weight)
         score = _fill_score(basis, sign, rest, work[3], step)
         _fill_information(basis, weight, work[3], information)
         sound = factorise(information)
         decrement = solve_in_place(information, step)
-        largest = _add_rows(basis, step, change)
-        if sound and score < SCORE and decrement < DECREMENT and largest < STEP:
+        change[:] = 0.0
+        add_combination(change, step, basis)
+        farthest = largest(change)
+        if sound and score < SCORE and decrement < DECREMENT and farthest < STEP:
             reason = Reason.NONE.value
+            _add(coordinates, 1.0, step)  # it is at hand, and brings them from 1e-9 standard errors to rounding
+            _add(linear, 1.0, change)
             break
         if _separates(sign, linear, change, iteration):
             reason = Reason.SEPARATION.value
             break
-        share, loss = _advance(linear, change, sign, work, loss)
-        for k in range(r):
-            coordinates[k] += share * step[k]
+        share = 1.0 if sound and farthest <= SAFE else _share(linear, change, sign, work)
+        _add(coordinates, share, step)
+        _add(linear, share, change)
     for i in range(n):
         fitted[i] = 1.0 - rest[i] if outcome[i] > 0.5 else rest[i]
-    return LogisticFit(coordinates, linear, fitted, information, loss, reason)
+    return LogisticFit(coordinates, linear, fitted, information, _loss(linear, sign, work[2], work[4]), reason)

@@ -5,14 +5,12 @@ Specification: docs/statistics/responder.md.
 
 import numpy as np
 
-from odisea.analyse.design import Design, estimated, in_contrast, make_design, no_estimate
+from odisea.analyse.design import Design, dot, estimated, in_contrast, make_design, no_estimate
 from odisea.analyse.logistic import LogisticFit, fit_logistic
 from odisea.compiled import compiled
 from odisea.data.instruments import is_responder
 from odisea.data.trial import Analysis, Estimate, Floats, Ints, Method, Reason, Trial
 from odisea.elementary import exponential
-
-EVERYONE = -1.0
 
 
 @compiled
@@ -40,9 +38,7 @@ def fit_responders(trial: Trial, analysis: Analysis) -> tuple[Design, Floats, Lo
     participants = in_contrast(trial, analysis, analysis.non_responder == 0)
     design = make_design(trial, analysis, participants)
     outcome = responder_outcome(trial, analysis, participants)
-    events, reason = 0.0, design.reason
-    for i in range(outcome.size):
-        events += outcome[i]
+    events, reason = dot(outcome, np.ones(outcome.size), outcome.size), design.reason
     if reason == Reason.NONE.value and np.isnan(events):
         reason = Reason.MISSING_COVARIATE.value
     elif reason == Reason.NONE.value and events in (0.0, float(outcome.size)):
@@ -84,44 +80,40 @@ def standardised_risks(design: Design, fit: LogisticFit) -> tuple[Floats, Floats
 
 
 @compiled
-def covariance(a: Floats, b: Floats, treated: Floats, group: float) -> float:
-    """Return the sample covariance (divisor n - 1) among those whose `treated` equals `group`; among all for a negative group."""
-    n, mean_a, mean_b, total = 0.0, 0.0, 0.0, 0.0
-    for i in range(a.size):
-        member = 1.0 if group < 0.0 or treated[i] == group else 0.0
-        n += member
-        mean_a += member * a[i]
-        mean_b += member * b[i]
-    mean_a, mean_b = mean_a / n, mean_b / n
-    for i in range(a.size):
-        member = 1.0 if group < 0.0 or treated[i] == group else 0.0
-        total += member * (a[i] - mean_a) * (b[i] - mean_b)
-    return total / (n - 1.0)
+def _deviations(values: Floats, member: Floats, count: float) -> Floats:
+    """Return the members' deviations from their mean, and 0 for everybody else; `member` is 1 or 0, `count` its sum."""
+    mean, out = dot(values, member, values.size) / count, np.empty(values.size)
+    for i in range(values.size):
+        out[i] = member[i] * (values[i] - mean)
+    return out
 
 
 @compiled
-def _own_variance(outcome: Floats, risk: Floats, treated: Floats, group: float, share: float) -> float:
-    """Return n times the variance of one standardised risk."""
-    residual = np.empty(outcome.size)
-    for i in range(outcome.size):
-        residual[i] = outcome[i] - risk[i]
-    own = covariance(residual, residual, treated, group) / share
-    return own + 2.0 * covariance(outcome, risk, treated, group) - covariance(risk, risk, treated, EVERYONE)
+def _own_variance(outcome: Floats, risk: Floats, member: Floats, count: float, spread: float) -> float:
+    """Return n times the variance of one standardised risk, whose sample variance among all is `spread`."""
+    n = outcome.size
+    y, mu = _deviations(outcome, member, count), _deviations(risk, member, count)
+    both = dot(y, mu, n) / (count - 1.0)
+    y -= mu
+    return dot(y, y, n) / (count - 1.0) * n / count + 2.0 * both - spread
 
 
 @compiled
 def ye_covariance(outcome: Floats, in_arm: Floats, in_reference: Floats, treated: Floats) -> tuple[float, float, float]:
     """Return the variances of the two standardised risks (arm, reference) and their covariance by Ye et al. (2023).
 
-    Valid for the super-population whether or not the logistic model holds; simple randomisation.
+    All sample moments have the divisor n - 1. Valid for the super-population whether or not the logistic model holds;
+    simple randomisation.
     """
-    n, n_arm = float(outcome.size), 0.0
-    for i in range(outcome.size):
-        n_arm += treated[i]
-    arm = _own_variance(outcome, in_arm, treated, 1.0, n_arm / n)
-    reference = _own_variance(outcome, in_reference, treated, 0.0, 1.0 - n_arm / n)
-    both = covariance(outcome, in_reference, treated, 1.0) + covariance(outcome, in_arm, treated, 0.0)
-    both -= covariance(in_arm, in_reference, treated, EVERYONE)
+    n, everyone, untreated = outcome.size, np.ones(outcome.size), 1.0 - treated
+    n_arm = dot(treated, everyone, n)
+    n_reference = n - n_arm
+    a, r = _deviations(in_arm, everyone, float(n)), _deviations(in_reference, everyone, float(n))
+    arm = _own_variance(outcome, in_arm, treated, n_arm, dot(a, a, n) / (n - 1.0))
+    reference = _own_variance(outcome, in_reference, untreated, n_reference, dot(r, r, n) / (n - 1.0))
+    both = dot(_deviations(outcome, treated, n_arm), in_reference, n) / (n_arm - 1.0)
+    both += dot(_deviations(outcome, untreated, n_reference), in_arm, n) / (n_reference - 1.0)
+    both -= dot(a, r, n) / (n - 1.0)
     return arm / n, reference / n, both / n
 
 
@@ -130,10 +122,8 @@ def _risk_difference(design: Design, outcome: Floats, fit: LogisticFit) -> tuple
     """Return the marginal risk difference by g-computation and its variance."""
     in_arm, in_reference = standardised_risks(design, fit)
     arm, reference, both = ye_covariance(outcome, in_arm, in_reference, design.treated)
-    difference = 0.0
-    for i in range(outcome.size):
-        difference += in_arm[i] - in_reference[i]
-    return difference / outcome.size, arm + reference - 2.0 * both
+    n, everyone = outcome.size, np.ones(outcome.size)
+    return (dot(in_arm, everyone, n) - dot(in_reference, everyone, n)) / n, arm + reference - 2.0 * both
 
 
 @compiled

@@ -49,6 +49,7 @@ class Reason(IntEnum):
     MISSING_COVARIATE = 8
     ALL_OR_NO_EVENTS = 9
     NO_RESIDUAL_VARIANCE = 10
+    FEW_GROUPS = 11
 
 
 REASON_TEXT = {
@@ -63,6 +64,8 @@ REASON_TEXT = {
     Reason.MISSING_COVARIATE: "a covariate or imputation variable is missing for a randomised participant",
     Reason.ALL_OR_NO_EVENTS: "all analysed participants, or none of them, are responders",
     Reason.NO_RESIDUAL_VARIANCE: "the model fits every outcome exactly: there is no residual variance to judge the effect by",
+    Reason.FEW_GROUPS: "the variance between live groups cannot be estimated: fewer than two of them, none with two analysed participants, "
+    "or a covariate that tells them apart",
 }
 
 

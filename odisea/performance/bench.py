@@ -19,6 +19,7 @@ from odisea.data.derive import build_rows
 from odisea.data.trial import Method, make_trial
 from odisea.performance.batch import Job, make_table, run_batch
 from odisea.performance.power import Run, Study, prepare
+from odisea.performance.stages import stage_table
 from odisea.provenance import manifest, typed_command, write_json
 from odisea.simulate.assumptions import Scenario
 from odisea.simulate.export import simulate_cohort
@@ -59,6 +60,8 @@ def measure(run: Run, replicates: int, rounds: int, slow_replicates: int) -> dic
         one = job._replace(table=make_table([planned.analysis]))
         rate = median(timed(lambda one=one: run_batch(one, 0, replicates), replicates, rounds))  # type: ignore[misc]
         per_analysis[planned.id] = round(1e6 / rate - 1e6 / median(simulate_only), 2)
+    cohort = simulate_cohort(job.seed, 0, job.mechanism, job.participants)
+    stages = stage_table(job.seed, job.mechanism, cohort, replicates, rounds)
     return {
         "full_replicate_per_core": round(median(rates), 1),
         "full_replicate_per_core_range": [round(min(rates), 1), round(max(rates), 1)],
@@ -66,6 +69,7 @@ def measure(run: Run, replicates: int, rounds: int, slow_replicates: int) -> dic
         "statsmodels_replicate_per_core": round(median(slow), 3),
         "ratio_to_statsmodels": round(median(rates) / median(slow), 1),
         "microseconds_per_analysis": per_analysis,
+        "stages": stages,
         "participants": job.participants,
         "analyses": len(run.planned),
         "unit": "replicates per CPU second of one core",

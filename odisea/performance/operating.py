@@ -75,7 +75,7 @@ def _analysis_frame(scenario: str, planned: PlannedAnalysis, order: int, fields:
 def truth_of(setting: Setting, planned: PlannedAnalysis) -> Truth | None:
     """Return the value that an analysis estimates in the scenario, or None where the plan names none."""
     truths = setting.calibration.truths
-    sign = 1.0 if planned.contrast.arm == setting.programme_arm else -1.0
+    sign = programme_sign(setting, planned)
     kind = planned.spec.truth
     if kind == "treatment_policy_mean":
         return Truth(sign * truths.effect, truths.effect_mcse)
@@ -83,6 +83,11 @@ def truth_of(setting: Setting, planned: PlannedAnalysis) -> Truth | None:
         value, mcse = truths.responder_difference(planned.analysis.threshold, kind == "composite_risk_difference")
         return Truth(sign * value, mcse)
     return None
+
+
+def programme_sign(setting: Setting, planned: PlannedAnalysis) -> float:
+    """Return 1 where the contrast is the programme against an arm without it, -1 the other way round, 0 where neither arm has it."""
+    return float(planned.contrast.arm == setting.programme_arm) - float(planned.contrast.reference == setting.programme_arm)
 
 
 def closed_form_power(setting: Setting, planned: PlannedAnalysis, n_arm: Floats, n_reference: Floats) -> float | None:
@@ -102,7 +107,12 @@ def closed_form_power(setting: Setting, planned: PlannedAnalysis, n_arm: Floats,
         return None
     adjustment = Adjustment(r_squared=share, n_covariates=len(covariates))
     power = realised_power(
-        abs(setting.calibration.truths.effect), sd, n_arm[usable], planned.alpha, adjustment, n_reference=n_reference[usable]
+        abs(programme_sign(setting, planned) * setting.calibration.truths.effect),
+        sd,
+        n_arm[usable],
+        planned.alpha,
+        adjustment,
+        n_reference=n_reference[usable],
     )
     return float(power) * float(usable.mean())
 

@@ -41,6 +41,7 @@ class Study:
     assumptions_path: Path
     scenarios: Scenarios
     scenarios_path: Path
+    variant: str | None = None  # the design variant laid over the protocol
 
     @property
     def inputs(self) -> tuple[Path, ...]:
@@ -87,11 +88,16 @@ def prepare(study: Study, scenario: Scenario, seed: int, store: Path, workers: i
         "calibration": digest,
         "seed": seed,
         "participants": job.participants,
-        "allocation": [part.tolist() if isinstance(part, np.ndarray) else part for part in job.mechanism.allocation],
+        "allocation": str([plain(part) for part in (*job.mechanism.allocation.scheme, *job.mechanism.allocation[1:])]),
         "table": [part.tolist() for part in job.table],
         "code": source_hash(),
     }
     return Run(scenario, calibration, planned, job, digest, content_digest(identity))
+
+
+def plain(part: Any) -> Any:
+    """Return an array as a list, anything else as it is."""
+    return part.tolist() if isinstance(part, np.ndarray) else part
 
 
 def replicate(run: Run, replicates: int, store: Path, workers: int, progress: Progress) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -121,7 +127,7 @@ def write_power(study: Study, run: Run, results: np.ndarray[Any, np.dtype[np.flo
         write_text(folder / "performance.csv", performance_frame(setting, frame).to_csv(index=False, lineterminator="\n")),
         write_json(folder / "assumptions.json", assumptions_record(study, run, len(results))),
     ]
-    details = {
+    details: dict[str, Any] = {
         "trial": study.protocol.trial,
         "scenario": run.scenario.id,
         "seed": run.job.seed,
@@ -129,6 +135,7 @@ def write_power(study: Study, run: Run, results: np.ndarray[Any, np.dtype[np.flo
         "calibration": run.calibration_digest,
         "batches": run.batch_digest,
     }
+    details |= {"variant": study.variant} if study.variant else {}
     write_json(folder / "manifest.json", manifest(command, study.inputs, outputs, details))
 
 

@@ -499,6 +499,19 @@ until | Last day on which it holds: YYYY-MM-DD, in quotes; after it the finding 
 reason | Why it is acceptable; one text, or en and es.
 """
 
+_VARIANT = """
+# Variant
+odisea | The head of the file.
+variant | Short name of the variant: small letters, digits and underscores; the file is called so.
+trial | Short name of the trial, as in its protocol; the variant is refused for another.
+label | What the variant is called in reports.
+about | How the variant differs from the registered design, and what stays as it is.
+changes | What is added to the protocol's facts.
+# Changes
+added_visits | Visits added to the schedule; a contact by message is a visit too.
+added_measurements | Per outcome name, the visits at which it is recorded besides; a list.
+"""
+
 _MAPPING = """
 # SiteMapping
 odisea | The head of the file.
@@ -575,8 +588,39 @@ trial | Short name of the trial, as in its protocol.
 grades | What the grades A to D mean.
 sources | Sources by a short name, each as a reader finds it.
 parameters | Every parameter that the simulator reads, by its name.
-block_sizes | Block sizes of the simulated allocation; whole numbers. Not those of the real trial.
+intercurrent_events | Events after randomisation by name, each with how the estimand by strategy deals with it.
+closed_days | Days without recruitment, visits or sessions, in periods; a list, [] for none.
+randomisation | How the simulated trial is randomised; never the plan of the real trial.
 programme_arm | Identifier of the arm that receives the programme.
+# IntercurrentEvent
+label | What the event is called in reports.
+strategy | treatment_policy: it changes nothing; hypothetical: as if it did not happen; composite: a non-response.
+# ClosedDays
+first | First day: YYYY-MM-DD, in quotes.
+last | Last day, closed as well: YYYY-MM-DD, in quotes.
+label | What the days are called in reports.
+# SitePlan
+odisea | The head of the file.
+trial | Identifier of the protocol that the plan is for.
+randomisation | How the real list is drawn; kept from everybody who recruits.
+# RandomisationPlan
+method | Method of randomisation.
+block_sizes | Permuted blocks: sizes drawn with equal chance; each a multiple of the sum of the ratio; a list.
+bias | Biased coin, minimisation: chance of the favoured arm; above 0, at most 1. Left out: 2/3 and 0.8.
+limit | Big stick: largest difference between arms; a whole number from 1. Left out: 3.
+urn_start | Urn: balls of each arm at the start; from 0. Left out: 0.
+urn_added | Urn: balls of the other arms added after a draw; above 0. Left out: 1.
+measure | Minimisation: how the imbalance of a level is measured. Left out: range.
+stratify_by | Names of the factors whose combinations each have a sequence of their own; a list.
+minimise_over | Factors that minimisation balances; a list.
+factors | Every factor that is named above, by its name.
+# MinimisationFactor
+factor | Name of the factor.
+weight | Its weight beside the others; above 0. Left out: 1.
+# Factor
+column | Recorded column that the levels come from, such as age_years or odi@baseline.
+levels | Codes of the category, or names of the ranges between the cuts from low to high; a list.
+cuts | Rising limits between the ranges of a number; one fewer than levels. Not for a category.
 # Parameter
 kind | target: calibrated on the observed score; input: used as it stands; check: compared with the result, never used.
 value | The assumed value, in the unit below.
@@ -605,6 +649,7 @@ textbook | Whether it is two normal measurements with chance losses only, to che
 required | Whether it belongs to every full run; true or false.
 replicates | Simulated trials of this scenario in place of the file's number; from 1.
 participants | Participants in place of the protocol's number; from 4.
+randomisation | How this scenario is randomised, in place of the file's randomisation.
 set | Changed assumptions: name of the parameter and its value.
 follows_the_model | Parameters that are not set and follow from the others; a list.
 """
@@ -622,7 +667,7 @@ def _table(*blocks: str) -> dict[tuple[str, str], str]:
     return hints
 
 
-HINTS = _table(_SHAPES, _PROTOCOL, _INSTRUMENT, _DICTIONARY, _WAIVERS, _MAPPING, _SIMULATE)
+HINTS = _table(_SHAPES, _PROTOCOL, _INSTRUMENT, _DICTIONARY, _WAIVERS, _VARIANT, _MAPPING, _SIMULATE)
 """What to write, by model and field as it stands in YAML."""
 
 EXAMPLES: dict[tuple[str, str], Any] = {
@@ -664,9 +709,17 @@ EXAMPLES: dict[tuple[str, str], Any] = {
     ("Waiver", "rule"): "GAP-02",
     ("Waiver", "path"): "/status/first_submitted",
     ("Waiver", "until"): "2027-06-30",
+    ("Changes", "added_measurements"): {"vas": ["week1", "week2"]},
     ("VisitColumn", "codes"): {"1": "baseline", "2": "week6"},
     ("Value", "codes"): {"1": "male", "2": "female"},
     ("Condition", "among"): ["0"],
+    ("RandomisationPlan", "block_sizes"): [4, 6],
+    ("RandomisationPlan", "stratify_by"): ["age_band"],
+    ("RandomisationPlan", "minimise_over"): [{"factor": "age_band", "weight": 1}],
+    ("RandomisationPlan", "factors"): {"age_band": {"column": "age_years", "levels": ["under_40", "from_40"], "cuts": [40]}},
+    ("Factor", "levels"): ["under_40", "from_40"],
+    ("Factor", "cuts"): [40],
+    ("ClosedDays", "first"): "2026-12-21",
     ("ScenarioSpec", "set"): {"effect": -4.5},
 }
 """A value of a field whose shape is not obvious."""

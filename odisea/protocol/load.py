@@ -13,10 +13,11 @@ from odisea.errors import Problem, ProtocolError
 from odisea.protocol.compose import LARGEST_FILE, MOST_PROBLEMS, Document, child, compose, read_document
 from odisea.protocol.consistency import dictionary_faults, protocol_faults
 from odisea.protocol.dictionary import Dictionary, DictionaryFile, merge
-from odisea.protocol.fault import Fault
+from odisea.protocol.fault import Fault, nearest
 from odisea.protocol.instrument import Instrument
 from odisea.protocol.model import Outcome, Protocol
 from odisea.protocol.validate import described, refuse_other_kind, validate
+from odisea.protocol.variant import FOLDER, Variant, variant_faults, vary
 
 __all__ = ["Located", "load_located", "load_located_protocol", "load_protocol", "load_yaml", "parse_yaml"]
 
@@ -103,25 +104,66 @@ def parse_yaml(text: str, model: type[M], name: str = "text") -> Located[M]:
     return Located(validate(document, model), document)
 
 
-def load_protocol(path: Path) -> Protocol:
+def load_protocol(path: Path, variant: str | None = None) -> Protocol:
     """Read a protocol with the instruments and dictionaries that it names, relative to its own folder.
 
     Parameters
     ----------
     path : Path
         The protocol's YAML file.
+    variant : str, optional
+        Name of a design variant, variants/NAME.yaml beside the protocol, to lay over it (`odisea.protocol.variant`).
 
     Raises
     ------
     ProtocolError
         With every problem found in any of the files, cross-checks included.
     """
-    return load_located_protocol(path).value
+    return load_located_protocol(path, variant).value
 
 
-def load_located_protocol(path: Path) -> Located[Protocol]:
-    """Read a protocol as `load_protocol` does, with the place of each value."""
+def load_located_protocol(path: Path, variant: str | None = None) -> Located[Protocol]:
+    """Read a protocol as `load_protocol` does, with the place of each value; its files include the variant's."""
     document = read_document(path)
+    located = _assembled(document, path)
+    if variant is None:
+        return located
+    chosen = _load_variant(path.parent / FOLDER, variant, located.value)
+    varied = vary(document, located.value, chosen.value, chosen.document)
+    return _assembled(varied.document, path, varied.parts)
+
+
+def _load_variant(folder: Path, name: str, protocol: Protocol) -> Located[Variant]:
+    """Return the variant of that name, checked against the protocol as registered."""
+    names = _read_names(folder)
+    if name not in names:
+        allowed = f"variants here: {', '.join(names)}" if names else "no variant stands here"
+        near = nearest(name, names)
+        raise ProtocolError(
+            Problem(str(folder), f"there is no variant {name!r}", allowed, f"Did you mean {near}?" if near else "Check the name", "SYN-15")
+        )
+    located = load_located(folder / f"{name}.yaml", Variant)
+    _raise_faults(located, variant_faults(located.value, name, protocol))
+    return located
+
+
+def _read_names(folder: Path) -> tuple[str, ...]:
+    """Return the names of the YAML files of a folder; none where there is no folder."""
+    return tuple(sorted(path.stem for path in folder.glob("*.yaml")))
+
+
+def _assembled(document: Document, path: Path, additions: Mapping[str, Document] | None = None) -> Located[Protocol]:
+    """Return the protocol of a document with the files that it names.
+
+    Parameters
+    ----------
+    document : Document
+        The protocol's file, or what a variant made of it.
+    path : Path
+        The protocol's file.
+    additions : mapping, optional
+        Parts of a variant's file by the pointer under which they stand in the document.
+    """
     refuse_other_kind(document, Protocol)
     _refuse_too_many_files(document)
     problems = [_not_a_field(document, name) for name in NOT_IN_THE_FILE if name in document.data]
@@ -130,7 +172,7 @@ def load_located_protocol(path: Path) -> Located[Protocol]:
     protocol = _validated(document, path, instruments, faulty, problems)
     if protocol is None or problems:
         raise ProtocolError(problems[:MOST_PROBLEMS])
-    parts = _parts(instruments, dictionaries)
+    parts = {**_parts(instruments, dictionaries), **(additions or {})}
     _raise_faults(Located(protocol, document, parts), dictionary_faults({pointer: part.value for pointer, part in dictionaries.items()}))
     located = Located(_completed(protocol, dictionaries), document, parts)
     _raise_faults(located, protocol_faults(located.value))

@@ -19,9 +19,10 @@ from odisea.protocol.instrument import Instrument
 from odisea.protocol.labels import FIELDS, SECTIONS
 from odisea.protocol.model import Protocol
 from odisea.protocol.rules.waivers import WaiverFile
+from odisea.protocol.variant import Variant
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
-DECLARATIONS: tuple[type[Declaration], ...] = (Protocol, Instrument, DictionaryFile, WaiverFile)
+DECLARATIONS: tuple[type[Declaration], ...] = (Protocol, Instrument, DictionaryFile, WaiverFile, Variant)
 REFERENCE = "#/$defs/"
 WAYS = "Or not_stated, not_in_source, {derived: V, from: how}."
 MORE_WAYS = "Or not_stated, not_in_source, {derived: V, from: how}, {proposed: V, reason: why}."

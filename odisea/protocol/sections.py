@@ -373,7 +373,7 @@ class Randomisation(Frozen):
     ratio: Fact[tuple[int, ...]] = NOT_STATED
     unit: Fact[Literal["participant", "cluster"]] = NOT_STATED
     generation: Fact[Text] = NOT_STATED
-    method: Fact[Literal["simple", "permuted_blocks", "minimisation", "big_stick", "urn"]] = NOT_STATED
+    method: Fact[Literal["simple", "permuted_blocks", "minimisation", "big_stick", "urn", "biased_coin"]] = NOT_STATED
     block_sizes: Fact[Literal["in_restricted_document", "not_applicable"] | tuple[int, ...]] = NOT_STATED
     stratification: Fact[tuple[str, ...]] = NOT_STATED
     strata: Fact[int] = NOT_STATED

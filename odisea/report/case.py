@@ -5,6 +5,7 @@ from typing import Any
 
 from odisea.protocol.fact import Fact, Text
 from odisea.protocol.model import AnalysisSpec, Contrast, Outcome, Plan, Protocol
+from odisea.report.calendar_files import Calendar
 from odisea.report.content import Listing, Message, Phrase, Plain, Trace, say
 from odisea.report.numbers import Traced
 from odisea.report.results import Measured, ScenarioResult
@@ -23,11 +24,14 @@ class Case:
     ----------
     verdicts : tuple of Verdict
         One per plan, in the protocol's order; the first plan is the one that Part I speaks of.
+    calendar : Calendar or None
+        The simulated calendars of the unit; None where none were given. No verdict depends on them.
     """
 
     protocol: Protocol
     chosen: Chosen
     verdicts: tuple[Verdict, ...]
+    calendar: Calendar | None = None
 
     @property
     def main(self) -> Verdict:

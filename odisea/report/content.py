@@ -7,6 +7,7 @@ construction.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Literal
 
 from odisea.protocol.fact import Text
@@ -216,13 +217,36 @@ class Forest:
 
 
 @dataclass(frozen=True, slots=True)
+class FanDay:
+    """Quantiles of a count by the end of a day."""
+
+    until: date
+    q05: float
+    q25: float
+    q50: float
+    q75: float
+    q95: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fan:
+    """A count that grows from day to day, as bands of quantiles, beside the number that is wanted by the last day."""
+
+    start: date
+    last_day: date
+    participants: int
+    total: Phrase
+    days: tuple[FanDay, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Figure:
     """A drawing with a caption and a text that stands for it."""
 
     id: str
     caption: Phrase
     alt: Phrase
-    plot: Icons | Curve | Flow | Forest
+    plot: Icons | Curve | Flow | Forest | Fan
 
 
 @dataclass(frozen=True, slots=True)

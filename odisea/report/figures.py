@@ -3,6 +3,7 @@
 import io
 import textwrap
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import matplotlib as mpl
@@ -11,7 +12,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Canvas
 from matplotlib.patches import FancyBboxPatch
 
-from odisea.report.content import Curve, Flow, Forest, Icons, Panel, Phrase
+from odisea.report.content import Curve, Fan, Flow, Forest, Icons, Message, Panel, Phrase
 
 Say = Callable[[Phrase, str], str]
 
@@ -35,12 +36,12 @@ WIDTH = 6.4
 SIDE = 10
 
 
-def draw(plot: Icons | Curve | Flow | Forest, at: str, say: Say) -> str:
+def draw(plot: Icons | Curve | Flow | Forest | Fan, at: str, say: Say) -> str:
     """Return a plot as an SVG document.
 
     Parameters
     ----------
-    plot : Icons, Curve, Flow or Forest
+    plot : Icons, Curve, Flow, Forest or Fan
     at : str
         The figure's identifier, under which printed numbers are recorded.
     say : callable
@@ -56,6 +57,8 @@ def draw(plot: Icons | Curve | Flow | Forest, at: str, say: Say) -> str:
                 canvas = _flow(plot, at, say)
             case Forest():
                 canvas = _forest(plot, at, say)
+            case Fan():
+                canvas = _fan(plot, at, say)
         FigureCanvasSVG(canvas)
         out = io.StringIO()
         canvas.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
@@ -146,6 +149,53 @@ def _forest(forest: Forest, at: str, say: Say) -> Canvas:
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
     return canvas
+
+
+MOST_TICKS = 7
+OUTER, INNER = "#cfe3f1", "#8fc1e0"  # two paler steps of the palette's blue
+
+
+def _fan(fan: Fan, at: str, say: Say) -> Canvas:
+    """Draw the fan; the months on its axis are calendar months, since its weeks end on Sundays."""
+    words = {name: say(Message(f"fan.{name}"), f"{at}.{name}") for name in ("x", "y", "median", "half", "most", "needed", "last")}
+    words["total"] = say(Message("fan.total", {"n": fan.total}), f"{at}.total")
+    canvas = Canvas(figsize=(WIDTH, 2.9), layout="constrained")
+    axes = canvas.add_subplot()
+    _bands(axes, fan, words)
+    _needed(axes, fan, words)
+    axes.set(xlabel=words["x"], ylabel=words["y"], ylim=(0, None))
+    months = _months(fan.start, fan.days[-1].until)
+    axes.set_xticks([month.toordinal() for month in months], [f"{month:%Y-%m}" for month in months])
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.04), ncols=2, fontsize=8)
+    return canvas
+
+
+def _months(first: date, last: date) -> list[date]:
+    """Return the first days of months between two dates, evenly apart and few enough to be read."""
+    numbers = range(12 * first.year + first.month, 12 * last.year + last.month)  # the month after `first` counts as its number
+    step = -(-len(numbers) // MOST_TICKS) or 1
+    return [date(number // 12, number % 12 + 1, 1) for number in numbers[::step]]
+
+
+def _bands(axes: Axes, fan: Fan, words: dict[str, str]) -> None:
+    days = [fan.start.toordinal(), *(one.until.toordinal() for one in fan.days)]
+
+    def line(name: str) -> list[float]:
+        return [0.0, *(getattr(one, name) for one in fan.days)]
+
+    axes.fill_between(days, line("q05"), line("q95"), color=OUTER, linewidth=0, label=words["most"])
+    axes.fill_between(days, line("q25"), line("q75"), color=INNER, linewidth=0, label=words["half"])
+    axes.plot(days, line("q50"), color=BLUE, linewidth=1.6, label=words["median"])
+
+
+def _needed(axes: Axes, fan: Fan, words: dict[str, str]) -> None:
+    start, end = fan.start.toordinal(), fan.last_day.toordinal()
+    axes.plot([start, end], [0, fan.participants], color=VERMILION, linewidth=1.2, linestyle="--", label=words["needed"])
+    axes.axhline(fan.participants, color=GREY, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
+    axes.axvline(end, color=GREY, linewidth=0.8, linestyle=(0, (1, 2)), zorder=0)
+    for name, place, shift in (("total", fan.participants, 4), ("last", 0, 5)):
+        axes.annotate(words[name], (end, place), (-4, shift), textcoords="offset points", ha="right", fontsize=8, color=INK)
 
 
 LINE, PADDING, GAP = 0.165, 0.12, 0.3

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from odisea.errors import DataError, Problem
 from odisea.protocol.model import Protocol
+from odisea.report.calendar_files import Calendar, read_calendar
 from odisea.report.case import Case
 from odisea.report.content import Document, say
 from odisea.report.results import ScenarioResult, read_power_results
@@ -15,7 +16,7 @@ from odisea.report.verdict import judge, primary_analysis
 from odisea.report.write import write_document
 
 
-def write_power_report(folders: Sequence[Path], protocol: Protocol, language: str, target: Path) -> None:
+def write_power_report(folders: Sequence[Path], protocol: Protocol, language: str, target: Path, calendar: Path | None = None) -> None:
     """Write the power report as PDF or HTML, by the target's suffix, and beside it the record of its numbers.
 
     Parameters
@@ -28,17 +29,38 @@ def write_power_report(folders: Sequence[Path], protocol: Protocol, language: st
         `en` or `es`.
     target : Path
         `*.pdf` or `*.html`; the numbers go to the same name with `.numbers.json`.
+    calendar : Path, optional
+        Result folder of `odisea calendar`; without it the report says that no calendar was simulated.
 
     Raises
     ------
     DataError
         A result file is missing or broken, a scenario that the report needs is missing, or the target has another suffix.
     """
-    write_document(power_document(read_power_results(folders, protocol), protocol), language, target)
+    results, simulated = _read(folders, calendar, protocol)
+    write_document(power_document(results, protocol, simulated), language, target)
 
 
-def power_document(results: Sequence[ScenarioResult], protocol: Protocol) -> Document:
-    """Return the power report, free of language.
+def _read(folders: Sequence[Path], calendar: Path | None, protocol: Protocol) -> tuple[tuple[ScenarioResult, ...], Calendar | None]:
+    """Read everything that the report is made of; what is wrong with any folder is said at once."""
+    problems: list[Problem] = []
+    results: tuple[ScenarioResult, ...] = ()
+    simulated = None
+    try:
+        results = read_power_results(folders, protocol)
+    except DataError as error:
+        problems.extend(error.problems)
+    try:
+        simulated = read_calendar(calendar, protocol) if calendar else None
+    except DataError as error:
+        problems.extend(error.problems)
+    if problems:
+        raise DataError(problems)
+    return results, simulated
+
+
+def power_document(results: Sequence[ScenarioResult], protocol: Protocol, calendar: Calendar | None = None) -> Document:
+    """Return the power report, free of language; with the sections on the calendar where there is one.
 
     Raises
     ------
@@ -47,8 +69,9 @@ def power_document(results: Sequence[ScenarioResult], protocol: Protocol) -> Doc
     """
     _check_analyses(results, protocol)
     chosen = choose(results, protocol)
-    case = Case(protocol, chosen, tuple(judge(chosen, protocol, plan) for plan in protocol.analysis.plans))
-    dates = [one.manifest.created[:10] for one in results if one.manifest.created]
+    case = Case(protocol, chosen, tuple(judge(chosen, protocol, plan) for plan in protocol.analysis.plans), calendar)
+    manifests = [*(one.manifest for one in results), *([calendar.manifest] if calendar else [])]
+    dates = [manifest.created[:10] for manifest in manifests if manifest.created]
     return Document(
         id="power_report",
         title=say("document.power"),

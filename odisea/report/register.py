@@ -52,7 +52,7 @@ def _calibration(case: Case) -> Section:
 
 def _register(case: Case) -> Section:
     """List every assumption with range, source, grade and, where it was calibrated or checked, what was achieved."""
-    sources = list(dict.fromkeys(source for one in case.claim.assumptions.parameters for source in one.source))
+    sources = cited_sources(case)
     columns = (
         Column("name", say("register.name"), "start", 0.34),
         Column("value", say("register.value"), width=0.1),
@@ -85,10 +85,21 @@ def _register(case: Case) -> Section:
     )
 
 
+def cited_sources(case: Case) -> list[str]:
+    """Return the sources in the order of their numbers."""
+    worlds = (case.claim, *case.chosen.all)
+    return list(dict.fromkeys(source for world in worlds for one in world.assumptions.parameters for source in one.source))
+
+
+def source_numbers(parameter: Parameter, sources: list[str]) -> Phrase:
+    """Return the numbers of a parameter's sources; a word for none."""
+    cited = tuple(Plain(f"[{sources.index(source) + 1}]") for source in parameter.source)
+    return Listing(cited, "commas") if cited else say("register.no_source")
+
+
 def _register_row(case: Case, parameter: Parameter, sources: list[str]) -> Row:
     claim = case.claim
     low, high, achieved = (claim.parameter(parameter.name, part) for part in ("low", "high", "achieved"))
-    cited = tuple(Plain(f"[{sources.index(source) + 1}]") for source in parameter.source)
     value = _value(claim, parameter)
     return Row(
         parameter.name,
@@ -96,8 +107,8 @@ def _register_row(case: Case, parameter: Parameter, sources: list[str]) -> Row:
             parameter_label(parameter.name),
             value,
             say("register.range_value", low=short(low), high=short(high)),
-            _unit(parameter.unit),
-            Listing(cited, "commas") if cited else say("register.no_source"),
+            unit_label(parameter.unit),
+            source_numbers(parameter, sources),
             Plain(parameter.grade),
             fixed(achieved, 3) if achieved.known else DASH,
         ),
@@ -113,5 +124,6 @@ def _value(claim: ScenarioResult, parameter: Parameter) -> Phrase:
     return say("register.changed", value=shown) if parameter.changed else shown
 
 
-def _unit(unit: str) -> Phrase:
+def unit_label(unit: str) -> Phrase:
+    """Return the words for a unit, the unit itself where the text files have none."""
     return Message(f"unit.{unit}") if f"unit.{unit}" in read_texts("en") else Plain(unit)

@@ -1,4 +1,4 @@
-"""Part I of the power report: two pages for an ethics reviewer, without a formula, in natural frequencies."""
+"""Part I of the power report: two pages for an ethics reviewer, three with a calendar; without a formula, in natural frequencies."""
 
 from collections.abc import Iterator
 
@@ -24,6 +24,7 @@ from odisea.report.content import (
     VerdictBox,
     say,
 )
+from odisea.report.feasibility import feasibility_sections
 from odisea.report.numbers import Traced, fixed, hundredths, of_hundred, short, whole
 from odisea.report.results import Measured, ScenarioResult
 from odisea.report.selection import EFFECT, LOSS, SPREAD
@@ -34,7 +35,8 @@ NEARLY_ALL = 0.95
 
 def summary(case: Case) -> Part:
     """Return Part I."""
-    sections = [_study(case), _people(case), _spread(case), _losses(case), _false_conclusions(case), _more_or_fewer(case), _limits(case)]
+    number = (_study(case), _people(case), _spread(case), _losses(case), _false_conclusions(case), _more_or_fewer(case))
+    sections = (*number, *feasibility_sections(case), _limits(case))
     return Part("summary", say("summary.heading"), tuple(section for section in sections if section.blocks))
 
 
@@ -288,4 +290,6 @@ def _limit_items(case: Case) -> Iterator[Phrase]:
     undefined = [outcome for outcome in case.protocol.outcomes.values() if outcome.level == "secondary" and not outcome.definition.known]
     if undefined:
         yield say("limits.undefined", outcomes=Listing(tuple(within(outcome.label) for outcome in undefined)))
+    if case.calendar is None:
+        yield say("limits.no_calendar")
     yield say("limits.judgement", d=short(case.difference))

@@ -5,6 +5,7 @@ from typing import Any
 
 from odisea.protocol.fact import Fact
 from odisea.protocol.model import AnalysisSpec, Plan, Protocol
+from odisea.report.calendar_sections import calendar_sections
 from odisea.report.case import NAN, Case, given, named, variables, within
 from odisea.report.content import (
     Block,
@@ -44,6 +45,7 @@ def technical(case: Case) -> Part:
         _sample_size(case),
         *operating_sections(case),
         *estimation_sections(case),
+        *calendar_sections(case),
         *register_sections(case),
         _method(case),
         _rule(case),
@@ -343,7 +345,7 @@ def _mark(verdict: Verdict, check_id: str) -> Phrase:
 
 
 def _limitations(case: Case) -> Section:
-    names = ("simulated", "visits", "registry", "secondary", "harms", "sd")
+    names = ("simulated", "visits", "registry", "secondary", "harms", "calendar" if case.calendar else "no_calendar", "sd")
     lost = percent(case.claim.parameter(LOSS), 0)
     items = (say("limitations.placeholders", lost=lost), *(say(f"limitations.{name}") for name in names))
     return Section("limitations", say("limitations.heading"), (Bullets("items", items),))

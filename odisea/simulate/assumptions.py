@@ -5,13 +5,17 @@ outside the plausible range is allowed (that is what a stress is) and marked, a 
 """
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal, NamedTuple, Self
+from datetime import date
+from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
+from odisea.allocation.plan import RandomisationPlan
 from odisea.errors import Problem, ProtocolError
 from odisea.protocol.declaration import Declaration
 from odisea.protocol.fact import Frozen, Text
+from odisea.simulate.calendar_model import POSSIBLE as CALENDAR_POSSIBLE
+from odisea.simulate.mechanism import EVENTS
 
 Grade = Literal["A", "B", "C", "D"]
 Kind = Literal["target", "input", "check"]
@@ -31,54 +35,124 @@ POSSIBLE: tuple[tuple[str, float, float], ...] = (
     ("loss_weight", 0.0, 1.0),
     ("loss_slope", -5.0, 5.0),
     ("mnar_slope", -5.0, 5.0),
+    ("adherence_mean", 0.01, 0.99),
+    ("live_icc", 0.0, 0.9),
+    ("live_group_size", 2.0, 1000.0),
     ("state_weekly_correlation", 0.0, 0.999),
     ("natural_weeks", 0.1, 50.0),
     ("natural_cv", 0.0, 5.0),
+    ("prognosis", 0.0, 20.0),
+    ("flare_size", 0.0, 30.0),
+    ("flare_weeks", 0.1, 50.0),
     ("dose_curvature", 0.01, 20.0),
     ("dose_weight", 0.0, 1.0),
+    ("dose_threshold_width", 0.005, 1.0),
+    ("dose_threshold", 0.0, 1.0),
+    ("attention_share", 0.0, 1.0),
+    ("leak", 0.0, 1.0),
     ("never_start", 0.0001, 0.9),
     ("disengage_week", 0.0001, 0.9),
     ("frailty", 0.0, 5.0),
+    ("pain_on_disengagement", -2.0, 2.0),
     ("live", 0.01, 0.99),
+    ("diary_backfilled", 0.0, 0.9),
     ("diary", 0.05, 6.9),
+    ("logins_size", 0.05, 100.0),
     ("logins", 0.05, 20.0),
+    ("item_blank", 0.0, 0.9),
     ("item_offset", -5.0, 5.0),
     ("item_width", 5.0, 40.0),
     ("item", 0.0, 5.0),
+    ("weekly_pain_answered", 0.0, 1.0),
+    ("covariate_missing", 0.0, 0.5),
     ("age_sd", 0.1, 50.0),
     ("age_mean", 0.0, 120.0),
     ("bmi_sd", 0.1, 20.0),
     ("bmi_mean", 12.0, 60.0),
     ("height_sd", 0.1, 30.0),
     ("height", 120.0, 220.0),
+    ("education_mean", 0.0, 24.0),
+    ("education_sd", 0.1, 12.0),
+    ("ineligible", 0.0, 0.95),
+    ("consent_rate", 0.01, 0.99),
+    ("consent_on", -5.0, 5.0),
     ("pain_mean", 0.0, 10.0),
     ("pain_sd", 0.1, 10.0),
-    ("pain_follow_up_loading", 0.0, 0.999),
-    ("pain_per_disability", 0.0, 1.0),
+    ("pain_stable", 0.0, 0.999),
+    ("pain_natural", -10.0, 10.0),
+    ("pain_per", 0.0, 1.0),
+    ("rescue_weeks", 1.0, 6.0),
+    ("event_share", 0.0, 0.95),
+    ("event_slope", -2.0, 2.0),
+    ("event_odi", -50.0, 50.0),
+    ("event_vas", -10.0, 10.0),
+    ("recovery_threshold", 0.0, 100.0),
+    ("satisfaction_sd", 0.1, 10.0),
+    ("satisfaction_per_improvement", 0.0, 1.0),
+    ("satisfaction_control", -10.0, 10.0),
+    ("satisfaction", 0.0, 10.0),
+    ("harm", 0.0, 0.9),
+    *((name, *bounds) for name, bounds in CALENDAR_POSSIBLE.items()),
     ("r_", -0.999, 0.999),
 )
-SHARES = ("female_share", "comorbidity_none", "comorbidity_one", "comorbidity_two", "activity_low", "activity_moderate")
+SHARES = (
+    *("female_share", "comorbidity_none", "comorbidity_one", "comorbidity_two", "activity_low", "activity_moderate"),
+    "sick_leave_share",
+)
 LOSS_PARTS = ("loss_part_mcar", "loss_part_mar_covariates", "loss_part_mar_adherence", "loss_part_mnar")
 DOSE_WEIGHTS = ("dose_weight_live", "dose_weight_exercise", "dose_weight_modules")
 SUM_TOLERANCE = 1e-9
+STOPS = "stops_programme"
 
-# Every parameter that the simulator reads, by kind; correlations between two of `TRAITS` (r_age_odi) may be left out and are 0 then.
-TRAITS = ("age", "bmi", "comorbidity", "activity", "odi", "pain")
+# Every parameter that the simulator reads, by kind; correlations between two of `TRAITS` (r_age_odi) may be left out and are 0 then,
+# and so may the shares of candidates who fail a criterion of the protocol (ineligible_I5).
+TRAITS = ("age", "bmi", "comorbidity", "activity", "odi", "pain", "frailty", "expectation")
+LOSS_COVARIATES = ("age", "bmi", "odi", "comorbidity", "activity", "pain", "education", "leave")
+CRITERION = "ineligible_"
 TARGETS = (
     *("odi_mean_baseline", "odi_sd_baseline", "odi_sd_week6", "odi_correlation", "control_change", "effect"),
+    *("adherence_mean", "live_icc"),
     *("loss_total", "loss_difference", *LOSS_PARTS),
 )
-CHECKS = ("odi_change_sd", "odi_residual_sd", "adherence_mean", "r2_without_baseline", "r2_beyond_baseline")
-INPUTS = (
-    *("odi_sd_ratio", "state_weekly_correlation", "natural_cv", "natural_weeks", "effect_cv", "dose_curvature", *DOSE_WEIGHTS),
-    *("never_start", "disengage_week", "frailty_on_disengagement", "frailty_on_adherence"),
-    *(f"{stream}_{end}_week" for stream in ("live", "diary", "logins") for end in ("first", "last")),
-    *("item_width", "item_stable_sd", "item_total_sd", *(f"item_offset_{item:02d}" for item in range(1, 11))),
-    *("loss_weight_week1", "loss_weight_final", "mnar_slope_tele", "mnar_slope_control"),
-    *(f"loss_slope_{name}" for name in (*TRAITS, "adherence")),
-    *("age_mean", "age_sd", "bmi_mean", "bmi_sd", "height_mean_female", "height_mean_male", "height_sd", *SHARES),
-    *("pain_mean", "pain_sd", "pain_follow_up_loading", "pain_per_disability"),
+CHECKS = (
+    *("odi_change_sd", "odi_residual_sd", "r2_without_baseline", "r2_beyond_baseline"),
+    *("adherence_sd", "r_vas_odi_baseline", "r_vas_odi_week6", "r_vas_odi_change", "vas_effect", "eligible_share"),
 )
+COURSE = (
+    *("odi_sd_ratio", "state_weekly_correlation", "natural_cv", "natural_weeks", "prognosis", "flare_size", "flare_weeks", "effect_cv"),
+    *("dose_curvature", *DOSE_WEIGHTS, "dose_threshold_weight", "dose_threshold", "dose_threshold_width", "attention_share"),
+    *("leak_share", "leak_effect", "live_group_size", "recovery_threshold"),
+)
+ENGAGEMENT = (
+    *("never_start", "disengage_week", "frailty_on_disengagement", "pain_on_disengagement", "frailty_on_adherence"),
+    *(f"{stream}_{end}_week" for stream in ("live", "diary", "logins") for end in ("first", "last")),
+    *("logins_size", "diary_backfilled"),
+)
+INTERCURRENT = (
+    *(f"event_share_{event}_{arm}" for event in EVENTS for arm in ("control", "tele")),
+    *(f"event_{what}_{event}" for what in ("slope", "odi", "vas") for event in EVENTS),
+    "rescue_weeks",
+)
+MEASUREMENT = (
+    *("item_width", "item_stable_sd", "item_total_sd", *(f"item_offset_{item:02d}" for item in range(1, 11))),
+    *("item_blank_sex_life", "item_blank_baseline", "item_blank_week6", "weekly_pain_answered", "covariate_missing"),
+)
+LOSS = (
+    *("loss_weight_week1", "loss_weight_final", "mnar_slope_tele", "mnar_slope_control"),
+    *(f"loss_slope_{name}" for name in (*LOSS_COVARIATES, "adherence", "frailty")),
+)
+POPULATION = (
+    *("age_mean", "age_sd", "bmi_mean", "bmi_sd", "height_mean_female", "height_mean_male", "height_sd", *SHARES),
+    *("education_mean", "education_sd", "r_age_education", "r_leave_odi"),
+    *("consent_rate", "consent_on_age", "consent_on_leave", "consent_on_expectation"),
+    *("pain_mean", "pain_sd", "pain_stable", "pain_natural", "pain_per_disability", "pain_per_effect"),
+)
+REPORTED = (
+    *("satisfaction_mean", "satisfaction_sd_tele", "satisfaction_sd_control", "satisfaction_control_shift", "satisfaction_per_improvement"),
+    *("harm_flare_week", "harm_fall_week", "harm_soreness_week"),
+)
+CALENDAR = tuple(CALENDAR_POSSIBLE)
+INPUTS = (*COURSE, *ENGAGEMENT, *INTERCURRENT, *MEASUREMENT, *LOSS, *POPULATION, *REPORTED, *CALENDAR)
 
 
 class Parameter(Frozen):
@@ -100,6 +174,27 @@ class Parameter(Frozen):
         return self
 
 
+class IntercurrentEvent(Frozen):
+    """How the truth of the estimand by strategy deals with an intercurrent event (ICH E9(R1), A.3)."""
+
+    label: Text
+    strategy: Literal["treatment_policy", "hypothetical", "composite"]
+
+
+class ClosedDays(Frozen):
+    """Days on which the clinic does not recruit or see participants, both ends included."""
+
+    first: Annotated[date, Field(strict=False)]
+    last: Annotated[date, Field(strict=False)]
+    label: Text
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.last < self.first:
+            raise ValueError(f"last ({self.last}) is before first ({self.first})")
+        return self
+
+
 class Assumptions(Declaration):
     """`simulate/assumptions.yaml`."""
 
@@ -109,8 +204,21 @@ class Assumptions(Declaration):
     grades: dict[Grade, str]
     sources: dict[str, str]
     parameters: dict[str, Parameter]
-    block_sizes: tuple[int, ...] = Field(min_length=1)
+    intercurrent_events: dict[str, IntercurrentEvent]
+    closed_days: tuple[ClosedDays, ...] = ()
+    randomisation: RandomisationPlan
     programme_arm: str
+
+    @model_validator(mode="after")
+    def _every_event_has_a_strategy(self) -> Self:
+        known = (*EVENTS, STOPS)
+        absent = [f"{name} is missing" for name in known if name not in self.intercurrent_events]
+        unknown = [f"{name} is unknown" for name in self.intercurrent_events if name not in known]
+        if absent or unknown:
+            raise ValueError(
+                f"intercurrent_events: {', '.join([*absent, *unknown])}. Give a label and a strategy to each of {', '.join(known)}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _sources_exist(self) -> Self:
@@ -131,7 +239,7 @@ def _name_faults(declared: Mapping[str, str]) -> list[str]:
     """Return what is wrong with the names and kinds of declared parameters: unknown, missing, of another kind, given twice."""
     pairs = {f"r_{first}_{second}": frozenset((first, second)) for first in TRAITS for second in TRAITS if first != second}
     kinds = (("target", TARGETS), ("input", (*INPUTS, *pairs)), ("check", CHECKS))
-    known = {name: kind for kind, names in kinds for name in names}
+    known = {name: kind for kind, names in kinds for name in names} | {name: "input" for name in declared if name.startswith(CRITERION)}
     given = [pairs[name] for name in declared if name in pairs]
     twice = {" and ".join(sorted(pair)) for pair in given if given.count(pair) > 1}
     return [
@@ -151,6 +259,7 @@ class ScenarioSpec(Frozen):
     required: bool = False
     replicates: int | None = Field(default=None, ge=1)
     participants: int | None = Field(default=None, ge=4)
+    randomisation: RandomisationPlan | None = None
     set: dict[str, float] = Field(default_factory=dict)
     follows_the_model: tuple[Literal["odi_sd_baseline"], ...] = ()
 
@@ -200,8 +309,10 @@ class Scenario(NamedTuple):
     values: Mapping[str, float]
     changed: tuple[str, ...]
     follows_the_model: tuple[str, ...]
-    block_sizes: tuple[int, ...]
+    randomisation: RandomisationPlan
     programme_arm: str
+    strategies: tuple[str, ...]  # of `EVENTS`, then of stopping the programme
+    closed_days: tuple[tuple[date, date], ...]
 
 
 def possible_range(name: str) -> tuple[float, float]:
@@ -230,7 +341,12 @@ def resolve(assumptions: Assumptions, scenarios: Scenarios, scenario_id: str, wh
     spec = scenarios.scenarios[scenario_id]
     values = {name: parameter.value for name, parameter in assumptions.parameters.items()} | spec.set
     place = f"{where}, scenario {scenario_id}"
-    problems = [*_unknown(spec, assumptions, place), *_impossible(values, place), *_sums(values, place)]
+    problems = [
+        *_unknown(spec, assumptions, place),
+        *_impossible(values, place),
+        *_sums(values, place),
+        *_parts_without_a_reason(values, place),
+    ]
     if problems:
         raise ProtocolError(problems)
     return Scenario(
@@ -242,8 +358,10 @@ def resolve(assumptions: Assumptions, scenarios: Scenarios, scenario_id: str, wh
         values,
         tuple(spec.set),
         spec.follows_the_model,
-        assumptions.block_sizes,
+        spec.randomisation or assumptions.randomisation,
         assumptions.programme_arm,
+        tuple(assumptions.intercurrent_events[name].strategy for name in (*EVENTS, STOPS)),
+        tuple((days.first, days.last) for days in assumptions.closed_days),
     )
 
 
@@ -277,6 +395,25 @@ def _sums(values: Mapping[str, float], place: str) -> list[Problem]:
         if total > 1.0:
             problems.append(Problem(f"{place}, {' + '.join(names)}", f"the sum is {total:g}", "it may not be above 1"))
     return problems
+
+
+def _parts_without_a_reason(values: Mapping[str, float], place: str) -> list[Problem]:
+    """Return the parts of the loss whose name promises a reason that no slope gives."""
+    reasons = {
+        "loss_part_mar_covariates": tuple(f"loss_slope_{name}" for name in LOSS_COVARIATES),
+        "loss_part_mar_adherence": ("loss_slope_adherence", "loss_slope_frailty"),
+        "loss_part_mnar": ("mnar_slope_tele", "mnar_slope_control"),
+    }
+    return [
+        Problem(
+            f"{place}, {part}",
+            f"the value is {values[part]:g} and all slopes of this part are 0",
+            "",
+            f"Set one of {', '.join(slopes)} other than 0, or the part to 0 and loss_part_mcar up",
+        )
+        for part, slopes in reasons.items()
+        if values.get(part, 0.0) > 0.0 and all(values.get(slope, 0.0) == 0.0 for slope in slopes)
+    ]
 
 
 def check_same_trial(declared: str, trial: str, where: str) -> None:

@@ -2,23 +2,24 @@
 
 Two stages, each solved by Newton steps with bounds on draws of its own (a key space that no trial uses): first the score
 over all randomised before loss (baseline mean and SD, control change, pooled within-arm week-6 SD, within-arm
-correlation, ITT effect), then the losses (share of each cause, difference between arms). The Jacobian is taken on a small
+correlation, treatment-policy effect, mean adherence, correlation within live-session groups), then the losses (share of
+each cause, difference between arms). The Jacobian is taken on a small
 part of the cohort and used on the whole: the draws are common, so it hardly differs.
 """
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from odisea.data.derive import Recipes
 from odisea.errors import Problem, ProtocolError
-from odisea.simulate.achieved import achieved, losses, moments, pooled_covariance, truths
+from odisea.simulate.achieved import achieved, losses, moments, occurrences, pooled_covariance, truths
 from odisea.simulate.assumptions import Scenario
 from odisea.simulate.draft import loss_shares
 from odisea.simulate.mechanism import CAUSES, Mechanism
-from odisea.simulate.observe import Tally, observe
+from odisea.simulate.observe import Tally, observe, observe_truths
 from odisea.simulate.textbook import Calibration, textbook_calibration
 
 Floats = NDArray[np.float64]
@@ -33,7 +34,8 @@ REMEDY = {
     "score": "Bring the targets nearer to each other (a bounded score cannot combine every mean, SD and effect)",
     "losses": "Bring the total loss, its difference between arms and its parts nearer to each other",
 }
-SCALE = {"mean": 0.05, "sd": 0.05, "correlation": 0.005, "loss": 0.005}
+SCALE = {"mean": 0.05, "sd": 0.05, "correlation": 0.005, "loss": 0.005, "adherence": 0.005, "icc": 0.002}
+ENGAGEMENT_CONSTANTS = ("adherence_shift",)
 
 
 class Unknown(NamedTuple):
@@ -61,12 +63,14 @@ def score_problem(scenario: Scenario) -> tuple[list[Unknown], list[Target]]:
         Unknown("sd_week6", 0.5, 0.5, 120.0),
         Unknown("stable_share", 0.05, 0.0, 1.0),
         Unknown("natural_change", 0.5, -100.0, 100.0),
+        Unknown("adherence_shift", 0.1, -12.0, 12.0),
     ]
     targets = [
         Target("odi_mean_baseline", values["odi_mean_baseline"], SCALE["mean"]),
         Target("odi_sd_week6", values["odi_sd_week6"], SCALE["sd"]),
         Target("odi_correlation", values["odi_correlation"], SCALE["correlation"]),
         Target("control_change", values["control_change"], SCALE["mean"]),
+        Target("adherence_mean", values["adherence_mean"], SCALE["adherence"]),
     ]
     if "odi_sd_baseline" not in scenario.follows_the_model:
         unknowns.append(Unknown("sd_baseline", 0.5, 0.5, 120.0))
@@ -74,6 +78,9 @@ def score_problem(scenario: Scenario) -> tuple[list[Unknown], list[Target]]:
     if values["effect"] != 0.0:
         unknowns.append(Unknown("effect", 1.0, -200.0, 200.0))
         targets.append(Target("effect", values["effect"], SCALE["mean"]))
+    if values["live_icc"] != 0.0:
+        unknowns.append(Unknown("group_sd", 0.5, 0.0, 100.0))
+        targets.append(Target("live_icc", values["live_icc"], SCALE["icc"]))
     return unknowns, targets
 
 
@@ -92,12 +99,16 @@ def loss_problem(scenario: Scenario) -> tuple[list[Unknown], list[Target]]:
 
 def with_score(mechanism: Mechanism, scenario: Scenario, solved: Mapping[str, float]) -> Mechanism:
     """Return the mechanism with the first stage's constants."""
-    course = mechanism.course._replace(**solved)
+    own: dict[str, Any] = {name: solved[name] for name in ENGAGEMENT_CONSTANTS if name in solved}
+    rest: dict[str, Any] = {name: value for name, value in solved.items() if name not in own}
+    course = mechanism.course._replace(**rest)
     if "odi_sd_baseline" in scenario.follows_the_model:
         course = course._replace(sd_baseline=course.sd_week6 / scenario.values["odi_sd_ratio"])
     if scenario.values["effect"] == 0.0:
         course = course._replace(effect=0.0)
-    return mechanism._replace(course=course)
+    if scenario.values["live_icc"] == 0.0:
+        course = course._replace(group_sd=0.0)
+    return mechanism._replace(course=course, engagement=mechanism.engagement._replace(**own))
 
 
 def with_losses(mechanism: Mechanism, solved: Mapping[str, float]) -> Mechanism:
@@ -245,9 +256,10 @@ def calibrate(
     """
     if scenario.textbook:
         return textbook_calibration(draft, rows)
+    share = programme_share(draft)
     observer = Observer(seed, people, recipes, rows, _shift(scenario, rows), workers)
     stages, points, jacobians, mechanism = [], [], [], draft
-    for stage in (score_stage(scenario, rows), loss_stage(scenario)):
+    for stage in (score_stage(scenario, rows, share), loss_stage(scenario, share)):
         if stage.unknowns:
             point, jacobian = solve_on_pilot(stage, _start(stage, mechanism), mechanism, observer)
             mechanism = stage.apply(mechanism, stage.named(point))
@@ -256,23 +268,36 @@ def calibrate(
             jacobians.append(jacobian)
     mechanism, points, tally = polish(scenario, stages, points, jacobians, draft, observer)
     solved = {name: value for stage, point in zip(stages, points, strict=True) for name, value in stage.named(point).items()}
-    return Calibration(mechanism, solved, achieved(tally, rows), pooled_covariance(tally, rows), truths(tally, rows))
+    more = observe_truths(seed, people, mechanism, scenario.values["recovery_threshold"], workers)
+    shown = achieved(tally, rows, share) | occurrences(more)
+    facts = truths(tally, more, rows)
+    if scenario.values["effect"] == 0.0:  # exactly; the cohort shows the chance means of its live-session groups
+        facts = facts._replace(estimands=dict.fromkeys(facts.estimands, (0.0, 0.0)))
+    return Calibration(mechanism, solved, shown, pooled_covariance(tally, rows, share), facts)
 
 
-def score_stage(scenario: Scenario, rows: tuple[str, ...]) -> Stage:
+def programme_share(mechanism: Mechanism) -> float:
+    """Return the programme arm's part of the allocation ratio; everybody else follows the control condition."""
+    ratio = mechanism.allocation.scheme.ratio
+    return float(ratio[mechanism.allocation.exposed] / ratio.sum())
+
+
+def score_stage(scenario: Scenario, rows: tuple[str, ...], share: float) -> Stage:
     """Return the first stage: the score of all randomised, before loss."""
-    return Stage("score", *score_problem(scenario), lambda tally: moments(tally, rows), lambda m, solved: with_score(m, scenario, solved))
+    problem = score_problem(scenario)
+    return Stage("score", *problem, lambda tally: moments(tally, rows, share), lambda m, solved: with_score(m, scenario, solved))
 
 
-def loss_stage(scenario: Scenario) -> Stage:
+def loss_stage(scenario: Scenario, share: float) -> Stage:
     """Return the second stage: the losses; nothing to solve where nobody is lost."""
-    return Stage("losses", *loss_problem(scenario), losses, with_losses)
+    return Stage("losses", *loss_problem(scenario), lambda tally: losses(tally, share), with_losses)
 
 
 def _start(stage: Stage, mechanism: Mechanism) -> Floats:
     """Return the guesses that the draft of the mechanism holds."""
     hazards = {f"log_hazard_{cause}": value for cause, value in zip(CAUSES, mechanism.dropout.log_hazard, strict=True)}
-    guesses = {**mechanism.course._asdict(), **hazards, "arm_shift": mechanism.dropout.arm_shift}
+    own = {name: getattr(mechanism.engagement, name) for name in ENGAGEMENT_CONSTANTS}
+    guesses = {**mechanism.course._asdict(), **own, **hazards, "arm_shift": mechanism.dropout.arm_shift}
     return np.array([guesses[unknown.field] for unknown in stage.unknowns], dtype=np.float64)
 
 
@@ -283,4 +308,4 @@ def _shift(scenario: Scenario, rows: tuple[str, ...]) -> Floats:
         "age": 40.0,
         "bmi": scenario.values["bmi_mean"],
     }
-    return np.array([*(guesses.get(name.split("@")[0], 0.0) for name in rows), guesses["odi"]])
+    return np.array([guesses.get(name.split("@")[0], 0.0) for name in rows])

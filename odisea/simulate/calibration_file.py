@@ -14,12 +14,12 @@ from odisea.data.derive import Recipes
 from odisea.provenance import content_digest, write_json
 from odisea.simulate.achieved import Truths
 from odisea.simulate.assumptions import CalibrationSpec, Scenario
-from odisea.simulate.calibrate import calibrate, with_losses, with_score
+from odisea.simulate.calibrate import calibrate, programme_share, with_losses, with_score
 from odisea.simulate.mechanism import Mechanism
 from odisea.simulate.textbook import Calibration, textbook_calibration
 from odisea.source import source_hash
 
-SCORE_CONSTANTS = ("mean", "sd_week6", "sd_baseline", "stable_share", "natural_change", "effect")
+SCORE_CONSTANTS = ("mean", "sd_week6", "sd_baseline", "stable_share", "natural_change", "effect", "adherence_shift", "group_sd")
 
 
 def calibration_digest(scenario: Scenario, draft: Mechanism, recipes: Recipes, rows: tuple[str, ...], spec: CalibrationSpec) -> str:
@@ -30,7 +30,11 @@ def calibration_digest(scenario: Scenario, draft: Mechanism, recipes: Recipes, r
             "values": dict(scenario.values),
             "textbook": scenario.textbook,
             "follows_the_model": list(scenario.follows_the_model),
-            "eligibility": [population.age_min, population.age_max, population.pain_min],
+            "eligibility": [population.age_min, population.age_max, population.pain_min, population.criteria.tolist()],
+            "order_of_criteria": [population.age_place, population.pain_place],
+            "minimum_answered": draft.measurement.minimum_answered,
+            "strategies": list(scenario.strategies),
+            "programme_share": programme_share(draft),
             "rows": list(rows),
             "recipes": [str(part.tolist()) for part in recipes],
             "cohort": [spec.seed, spec.people],
@@ -71,10 +75,10 @@ def write_calibration(path: Path, calibration: Calibration, scenario: Scenario, 
             "rows": list(rows),
             "pooled_within_arm_covariance": calibration.covariance.tolist(),
             "truths": {
-                "effect": truths.effect,
-                "effect_mcse": truths.effect_mcse,
+                "estimands": {name: {"value": value, "mcse": mcse} for name, (value, mcse) in truths.estimands.items()},
                 "changes": truths.changes.tolist(),
                 "changes_kept": truths.changes_kept.tolist(),
+                "changes_composite": truths.changes_composite.tolist(),
                 "people": truths.people,
             },
         },
@@ -92,5 +96,11 @@ def read_calibration(path: Path, scenario: Scenario, draft: Mechanism) -> Calibr
         solved,
         {name: (entry["value"], entry["mcse"]) for name, entry in content["achieved"].items()},
         np.array(content["pooled_within_arm_covariance"]),
-        Truths(truths["effect"], truths["effect_mcse"], np.array(truths["changes"]), np.array(truths["changes_kept"]), truths["people"]),
+        Truths(
+            {name: (entry["value"], entry["mcse"]) for name, entry in truths["estimands"].items()},
+            np.array(truths["changes"]),
+            np.array(truths["changes_kept"]),
+            np.array(truths["changes_composite"]),
+            truths["people"],
+        ),
     )

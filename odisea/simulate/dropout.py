@@ -2,9 +2,10 @@
 
 In week w the hazard of cause c is timing(w) exp(a_c + shift exposed + slopes); the week is survived with probability
 exp(-sum of hazards), and a loss belongs to cause c with probability hazard_c / sum. Causes: completely at random; at
-random given recorded baseline variables; at random given the week's adherence (programme arm only); not at random, by
-current latent disability. The same hazards give drawn losses (a trial) and exact probabilities (calibration).
-Source: Prentice et al. 1978, Biometrics 34:541 (cause-specific hazards); docs/explanation/data_generating_mechanism.md, part 4.
+random given recorded baseline variables; for low engagement (in the programme arm by the week's recorded adherence, in
+the control arm by the frailty that nobody records); not at random, by current latent disability. The same hazards give
+drawn losses (a trial) and exact probabilities (calibration).
+Source: Prentice et al. 1978, Biometrics 34:541 (cause-specific hazards); docs/explanation/data_generating_mechanism.md, part 5.
 """
 
 import numpy as np
@@ -17,7 +18,9 @@ from odisea.simulate.mechanism import (
     AGE,
     CAUSES,
     COMORBIDITY,
+    EDUCATION,
     HEIGHT,
+    LEAVE,
     MAR_ADHERENCE,
     MAR_COVARIATES,
     MCAR,
@@ -46,19 +49,31 @@ def covariate_score(model: DropoutModel, recorded: Floats, out: Floats) -> None:
     for i in range(out.size):
         metres = recorded[HEIGHT, i] / 100.0
         body_mass = recorded[WEIGHT, i] / (metres * metres)
+        # A baseline score that is missing for its blank items says nothing; without this nobody who lacks it could be lost.
+        before = centres[2] if np.isnan(recorded[ODI_BASELINE, i]) else recorded[ODI_BASELINE, i]
         out[i] = (
             slopes[0] * (recorded[AGE, i] - centres[0]) / scales[0]
             + slopes[1] * (body_mass - centres[1]) / scales[1]
-            + slopes[2] * (recorded[ODI_BASELINE, i] - centres[2]) / scales[2]
+            + slopes[2] * (before - centres[2]) / scales[2]
             + slopes[3] * (recorded[COMORBIDITY, i] - centres[3]) / scales[3]
             + slopes[4] * (recorded[ACTIVITY, i] - centres[4]) / scales[4]
             + slopes[5] * (recorded[VAS_BASELINE, i] - centres[5]) / scales[5]
+            + slopes[6] * (recorded[EDUCATION, i] - centres[6]) / scales[6]
+            + slopes[7] * (recorded[LEAVE, i] - centres[7]) / scales[7]
         )
 
 
 @compiled
 def weekly_hazards(
-    model: DropoutModel, week: int, exposed: Ints, score: Floats, live: Floats, diary: Floats, disability: Floats, hazards: Floats
+    model: DropoutModel,
+    week: int,
+    exposed: Ints,
+    score: Floats,
+    frailty: Floats,
+    live: Floats,
+    diary: Floats,
+    disability: Floats,
+    hazards: Floats,
 ) -> None:
     """Write the cause-specific hazards of one week (0 is the first) into `hazards` (5, n); the last row is their sum.
 
@@ -68,6 +83,8 @@ def weekly_hazards(
         1 in the programme arm.
     score : float64 (n,)
         From `covariate_score`.
+    frailty : float64 (n,)
+        Latent engagement: what low adherence is to the programme arm, it is to the control arm, where nobody records it.
     live, diary, disability : float64 (n,)
         Attendance (0/1) and diary days (0-7) of the week, latent disability at its end.
     """
@@ -86,7 +103,8 @@ def weekly_hazards(
         taken_up = 0.5 * (live[i] + diary[i] / 7.0)
         mcar[i] = arm * base_mcar
         covariates[i] = arm * base_covariates * exponential(score[i])
-        adherence[i] = arm * base_adherence * exponential(-model.adherence_slope * (taken_up - 0.5)) * exposed[i]
+        unwilling = -model.adherence_slope * (taken_up - 0.5) if in_programme else -model.frailty_slope * frailty[i]
+        adherence[i] = arm * base_adherence * exponential(unwilling)
         mnar[i] = arm * base_mnar * exponential(slope * (disability[i] - model.disability_centre))
         total[i] = mcar[i] + covariates[i] + adherence[i] + mnar[i]
 
@@ -99,6 +117,7 @@ def draw_loss(
     units: Ints,
     exposed: Ints,
     score: Floats,
+    frailty: Floats,
     live: Floats,
     diary: Floats,
     disability: Floats,
@@ -118,7 +137,7 @@ def draw_loss(
     cause[:] = NEVER
     for week in range(WEEKS):
         fill_uniform(seed, replicate, LOSS, week, units, uniforms)
-        weekly_hazards(model, week, exposed, score, live[week], diary[week], disability[week + 1], hazards)
+        weekly_hazards(model, week, exposed, score, frailty, live[week], diary[week], disability[week + 1], hazards)
         total = hazards[N_CAUSES]
         for i in range(units.size):
             uniforms[2, i] = exponential(-total[i])
@@ -143,14 +162,22 @@ def choose_cause(place: float, hazards: Floats) -> int:
 
 @compiled
 def add_loss_probabilities(
-    model: DropoutModel, exposed: Ints, score: Floats, live: Floats, diary: Floats, disability: Floats, shares: Floats, kept: Floats
+    model: DropoutModel,
+    exposed: Ints,
+    score: Floats,
+    frailty: Floats,
+    live: Floats,
+    diary: Floats,
+    disability: Floats,
+    shares: Floats,
+    kept: Floats,
 ) -> None:
     """Add every participant's probability of being lost first to each cause to `shares` (4,); write the rest into `kept` (n,)."""
     hazards, lost = np.empty((N_CAUSES + 1, score.size)), np.empty(score.size)
     total = hazards[N_CAUSES]
     kept[:] = 1.0
     for week in range(WEEKS):
-        weekly_hazards(model, week, exposed, score, live[week], diary[week], disability[week + 1], hazards)
+        weekly_hazards(model, week, exposed, score, frailty, live[week], diary[week], disability[week + 1], hazards)
         for i in range(score.size):
             stay = exponential(-total[i])
             lost[i] = kept[i] * (1.0 - stay) / max(total[i], SMALLEST_HAZARD)

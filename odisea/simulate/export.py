@@ -9,9 +9,13 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta, timezone
 
 import numpy as np
+from numpy.typing import NDArray
 
 from odisea.data.tables import Cell, Table, make_table
 from odisea.protocol.model import Protocol
+from odisea.protocol.sections import Criterion
+from odisea.simulate.calendar_people import count_all_logins
+from odisea.simulate.draft import screening_criteria
 from odisea.simulate.dropout import NEVER
 from odisea.simulate.mechanism import (
     ACTIVITY,
@@ -19,6 +23,8 @@ from odisea.simulate.mechanism import (
     CAUSES,
     CODES,
     COMORBIDITY,
+    DECLINED,
+    FIRST_CRITERION,
     HEIGHT,
     ITEMS,
     SEX,
@@ -28,8 +34,10 @@ from odisea.simulate.mechanism import (
     WEIGHT,
     Mechanism,
 )
-from odisea.simulate.population import TRAIT_AGE, TRAIT_PAIN, draw_traits, recorded_pain
-from odisea.simulate.replicate import N_TRAITS, Cohort, make_cohort, simulate_trial
+from odisea.simulate.population import screen_units
+from odisea.simulate.replicate import Cohort, make_cohort, simulate_trial
+
+Floats = NDArray[np.float64]
 
 DAYS_PER_WEEK = 7
 FINAL_WEEK = WEEKS - 1
@@ -50,12 +58,12 @@ def export_tables(seed: int, replicate: int, mechanism: Mechanism, cohort: Cohor
     days = enrolment_days(protocol, cohort.arm.size)
     return [
         participants_table(ids, days, cohort, protocol),
-        screening_table(seed, replicate, mechanism, cohort, days),
+        screening_table(seed, replicate, mechanism, cohort, days, screening_criteria(protocol)),
         visits_table(ids, days, cohort),
         items_table(ids, cohort),
         outcomes_table(ids, cohort),
         disposition_table(ids, days, cohort),
-        *adherence_tables(ids, days, cohort),
+        *adherence_tables(ids, days, cohort, count_all_logins(seed, replicate, mechanism, cohort)),
         make_table(
             "restricted/allocation.csv",
             ("randomisation_no", "arm", "participant_id", "allocated_date"),
@@ -112,23 +120,23 @@ def participants_table(ids: tuple[str, ...], days: list[date], cohort: Cohort, p
     return make_table("participants.csv", header, rows)
 
 
-def screening_table(seed: int, replicate: int, mechanism: Mechanism, cohort: Cohort, days: list[date]) -> Table:
+def screening_table(
+    seed: int, replicate: int, mechanism: Mechanism, cohort: Cohort, days: list[date], criteria: tuple[Criterion, ...]
+) -> Table:
     """Return screening.csv: every candidate up to the last participant, with the criterion that excluded the others."""
     units = np.arange(int(cohort.units[-1]) + 1)
-    traits, pain = np.empty((N_TRAITS, units.size)), np.empty(units.size)
-    model = mechanism.population
-    draw_traits(seed, replicate, units, model.mixing, traits)
-    recorded_pain(model, traits[TRAIT_PAIN], pain)
-    years = model.age_mean + model.age_sd * traits[TRAIT_AGE]
-    too_young_or_old = (years < model.age_min) | (years >= model.age_max + 1.0)
+    outcome = np.empty(units.size, dtype=np.int64)
+    screen_units(seed, replicate, mechanism.population, units, outcome)
     enrolled = {int(unit): position for position, unit in enumerate(cohort.units)}
     rows: list[tuple[Cell, ...]] = []
     position = 0
     for unit in units:
         position = enrolled.get(int(unit), position)
         randomised = int(unit) in enrolled
-        reason = None if randomised else ("I1" if too_young_or_old[unit] else "I3")
-        rows.append((int(unit) + 1, days[position], "eligible_randomised" if randomised else "ineligible", reason))
+        declined = outcome[unit] == DECLINED
+        reason = None if randomised else ("declined" if declined else criteria[int(outcome[unit]) - FIRST_CRITERION].id)
+        kind = "eligible_randomised" if randomised else ("eligible_declined" if declined else "ineligible")
+        rows.append((int(unit) + 1, days[position], kind, reason))
     return make_table("screening.csv", ("screen_no", "screen_date", "outcome", "reason_code"), rows)
 
 
@@ -147,9 +155,9 @@ def items_table(ids: tuple[str, ...], cohort: Cohort) -> Table:
     """Return odi.csv: the items of every visit that took place."""
     rows: list[tuple[Cell, ...]] = []
     for i, name in enumerate(ids):
-        rows.append((name, "baseline", *(int(answer) for answer in cohort.items_baseline[:, i])))
+        rows.append((name, "baseline", *(None if np.isnan(answer) else int(answer) for answer in cohort.items_baseline[:, i])))
         if cohort.cause[i] == NEVER:
-            rows.append((name, "week6", *(int(answer) for answer in cohort.items_week6[:, i])))
+            rows.append((name, "week6", *(None if np.isnan(answer) else int(answer) for answer in cohort.items_week6[:, i])))
     items = tuple(f"item_{item:02d}" for item in range(1, ITEMS + 1))
     return make_table("odi.csv", ("participant_id", "visit", *items), rows)
 
@@ -174,7 +182,7 @@ def disposition_table(ids: tuple[str, ...], days: list[date], cohort: Cohort) ->
     return make_table("disposition.csv", ("participant_id", "event", "date", "week", "reason_code"), rows)
 
 
-def adherence_tables(ids: tuple[str, ...], days: list[date], cohort: Cohort) -> list[Table]:
+def adherence_tables(ids: tuple[str, ...], days: list[date], cohort: Cohort, logins: Floats) -> list[Table]:
     """Return the session calendar, attendance, diary and platform log; records of a person end with the week of loss."""
     start = min(days)
     last = max(days) + timedelta(weeks=WEEKS)
@@ -188,7 +196,7 @@ def adherence_tables(ids: tuple[str, ...], days: list[date], cohort: Cohort) -> 
             sessions.append((ids[i], calendar[(first_day - start).days // DAYS_PER_WEEK][0], None, "manual"))
         for day in range(int(cohort.diary[week, i])):
             diary.append((ids[i], first_day + timedelta(days=day), week * DAYS_PER_WEEK + day + 1, True, None, None, "digital"))
-        for login in range(int(cohort.logins[week, i])):
+        for login in range(int(logins[week, i])):
             log.append((ids[i], _login_time(first_day, login), "core", "course_viewed", None, "web"))
     return [
         make_table(

@@ -1,8 +1,9 @@
-"""From latent disability to answers: ten ODI items of 0 to 5, and pain on the visual analogue scale.
+"""From latent disability to answers: ten ODI items of 0 to 5, some of them left blank.
 
 An item is the nearest category to (disability / width + offset + stable + transient error), clipped to 0-5. The stable
 part belongs to person and item and is the same at both visits; the transient part is new at each. Offsets make some
-items harder than others (lifting first, personal care last). Source of the shape: the item model measured against the
+items harder than others (lifting first, personal care last). The item on sex life is left blank by a share of people, at
+both visits; of the others at most one is blank per visit. Source of the shape: the item model measured against the
 reliability figures O6 and O8 in simulate/assumptions.yaml.
 """
 
@@ -10,28 +11,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from odisea.compiled import compiled
-from odisea.simulate.mechanism import ITEMS, CourseModel, MeasurementModel, PopulationModel
-from odisea.streams import Purpose, fill_normal
+from odisea.simulate.mechanism import ITEMS, SEX_LIFE, MeasurementModel
+from odisea.streams import Purpose, fill_normal, fill_uniform
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 STABLE = int(Purpose.ITEM_STABLE)
-PAIN = int(Purpose.PAIN_FOLLOW_UP)
+BLANK = int(Purpose.ITEM_BLANK)
 ITEMS_PER_BLOCK = 4
+OTHER_ITEMS = ITEMS - 1
 
 
 @compiled
 def answer_items(
     seed: int, replicate: int, purpose: int, model: MeasurementModel, units: Ints, stable: Floats, disability: Floats, items: Floats
 ) -> None:
-    """Write the answers of one visit into `items` (10, n).
+    """Write the answers of one visit into `items` (10, n), as if every item were answered.
 
     Parameters
     ----------
     purpose : int
         `Purpose.ITEM_BASELINE` or `Purpose.ITEM_FOLLOW_UP`: the transient errors of the visit.
-    stable : float64 (10, n)
+    stable : float64 (12, n)
         Stable errors in units of one standard deviation, from `draw_stable`.
     disability : float64 (n,)
         Latent disability at the visit, in ODI points.
@@ -56,22 +58,25 @@ def draw_stable(seed: int, replicate: int, units: Ints, stable: Floats) -> None:
 
 
 @compiled
-def follow_up_pain(
-    seed: int,
-    replicate: int,
-    population: PopulationModel,
-    course: CourseModel,
-    units: Ints,
-    trait: Floats,
-    change: Floats,
-    out: Floats,
-) -> None:
-    """Write pain at week 6: the baseline trait carried over, moved by the change in latent disability, plus new noise."""
-    fresh = np.empty((4, units.size))
-    fill_normal(seed, replicate, PAIN, 0, units, fresh)
-    keep = course.pain_follow_up_loading
-    renew = np.sqrt(1.0 - keep * keep)
+def leave_blank(seed: int, replicate: int, sex_life: float, another: float, draw: int, units: Ints, items: Floats) -> None:
+    """Blank (NaN) the items of one visit that are not answered, in `items` (10, n).
+
+    Parameters
+    ----------
+    sex_life : float
+        Share of people who leave that item blank; the same people at every visit.
+    another : float
+        Probability per item of the other nine; at most one of them is blank.
+    draw : int
+        Which of the person's draws belongs to the visit: 1 baseline, 2 week 6.
+    """
+    uniforms = np.empty((4, units.size))
+    fill_uniform(seed, replicate, BLANK, 0, units, uniforms)
+    anything, u = 1.0 - (1.0 - another) ** OTHER_ITEMS, uniforms[draw]
     for i in range(units.size):
-        latent = population.pain_mean + population.pain_sd * (keep * trait[i] + renew * fresh[0, i])
-        steps = np.rint((latent + course.pain_per_disability * change[i]) * population.pain_steps)
-        out[i] = min(max(steps, 0.0), 10.0 * population.pain_steps) / population.pain_steps
+        if uniforms[0, i] < sex_life:
+            items[SEX_LIFE, i] = np.nan
+        if u[i] < anything:
+            # Below that probability u is uniform over as many intervals as there are other items: it also says which.
+            item = np.int64(u[i] / anything * OTHER_ITEMS)
+            items[item + 1 if item >= SEX_LIFE else item, i] = np.nan

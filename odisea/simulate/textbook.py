@@ -9,7 +9,7 @@ from scipy.special import ndtr
 
 from odisea.simulate.achieved import Truths
 from odisea.simulate.mechanism import Mechanism, TextbookModel
-from odisea.simulate.observe import GRID
+from odisea.simulate.observe import N_CHANGES, STEPS_PER_POINT
 
 Floats = NDArray[np.float64]
 
@@ -42,14 +42,15 @@ def textbook_calibration(draft: Mechanism, rows: tuple[str, ...]) -> Calibration
         "loss_difference": 0.0,
     }
     shares = np.stack([_normal_changes(-model.change, model), _normal_changes(-model.change - model.effect, model)])
-    facts = Truths(model.effect, 0.0, shares, shares * (1.0 - model.loss), float("inf"))
+    same = dict.fromkeys(("treatment_policy", "by_strategy", "completed", "full_dose", "complier"), (model.effect, 0.0))
+    facts = Truths(same | {"vas": (0.0, 0.0)}, shares, shares * (1.0 - model.loss), shares, float("inf"))
     return Calibration(draft, {}, {name: (float(value), 0.0) for name, value in exact.items()}, covariance, facts)
 
 
 def _normal_changes(mean: float, model: TextbookModel) -> Floats:
     """Return the share of improvements that reach each threshold of the grid but not the next (normal improvements)."""
     sd = model.sd * np.sqrt(2.0 * (1.0 - model.correlation))
-    thresholds = np.arange(-100.0, 100.0 + GRID, GRID)
+    thresholds = np.arange(N_CHANGES) / STEPS_PER_POINT - 100.0
     at_least = np.concatenate([1.0 - ndtr((thresholds - mean) / sd), [0.0]])
     at_least[0] = 1.0
     shares: Floats = at_least[:-1] - at_least[1:]

@@ -16,14 +16,15 @@ from numpy.typing import NDArray
 from odisea.closed_form import t_power
 from odisea.performance.power import Study
 from odisea.simulate.assumptions import LOSS_PARTS
-from odisea.simulate.mechanism import CAUSES, ODI_BASELINE, ODI_WEEK6, Mechanism
-from odisea.simulate.replicate import enrol, live_through, lose, make_cohort, measure
+from odisea.simulate.mechanism import AS_TREATED, CAUSES, ODI_BASELINE, ODI_WEEK6, Mechanism
+from odisea.simulate.observe import as_answered
+from odisea.simulate.replicate import begin, enrol, live_through, lose, make_cohort, measure
 from tests.worlds import changed, prepared, replicated
 
 Floats = NDArray[np.float64]
 REPLICATES = 20_000
 UNADJUSTED = "as_registered.unadjusted"
-POINTS, CORRELATION, LOSS = 0.05, 0.005, 0.005  # promised distance of a calibrated quantity from its target
+POINTS, CORRELATION, LOSS, DOSE, ICC = 0.05, 0.005, 0.005, 0.005, 0.002  # promised distance of a calibrated quantity from its target
 
 
 def test_the_registered_calculation_has_power_80_percent(study: Study, store: Path) -> None:
@@ -44,7 +45,8 @@ def targets(values: Mapping[str, float]) -> dict[str, tuple[float, float]]:
     points = {name: (values[name], POINTS) for name in ("odi_mean_baseline", "odi_sd_week6", "control_change", "effect")}
     causes = {f"loss_share_{cause}": (values["loss_total"] * values[part], LOSS) for cause, part in zip(CAUSES, LOSS_PARTS, strict=True)}
     losses = {name: (values[name], LOSS) for name in ("loss_total", "loss_difference")}
-    return {**points, "odi_correlation": (values["odi_correlation"], CORRELATION), **losses, **causes}
+    shares = {"odi_correlation": CORRELATION, "adherence_mean": DOSE, "live_icc": ICC}
+    return {**points, **{name: (values[name], distance) for name, distance in shares.items()}, **losses, **causes}
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +76,8 @@ class Seen(NamedTuple):
     sums: Floats  # (2, 2) baseline, week 6
     products: Floats  # (2, 2, 2)
     lost: Floats  # (2, 4) by cause
+    dose: Floats  # (1,) taken up in the programme arm
+    groups: Floats  # (2,) sums of squares between and within whole live-session groups
 
 
 TRIALS, SIZE, NEW_SEED = 10_000, 200, 77
@@ -81,23 +85,29 @@ TRIALS, SIZE, NEW_SEED = 10_000, 200, 77
 
 @pytest.fixture(scope="module")
 def seen(calibrated: tuple[Mapping[str, float], Mechanism, dict[str, Any]]) -> Seen:
-    """Two million people in trials of a seed of their own, scored before anybody is lost."""
-    mechanism, cohort = calibrated[1], make_cohort(SIZE)
+    """Two million people in trials of a seed of their own, scored before anybody is lost; arms of 100, ten groups of 10."""
+    mechanism, cohort = as_answered(calibrated[1]), make_cohort(SIZE)
+    group = mechanism.course.group_size
     people, sums, products, lost = np.zeros(2), np.zeros((2, 2)), np.zeros((2, 2, 2)), np.zeros((2, len(CAUSES)))
+    dose, groups = np.zeros(1), np.zeros(2)
     for replicate in range(TRIALS):
         cohort.exposed[:] = np.arange(SIZE) % 2
         assert enrol(NEW_SEED, replicate, mechanism, cohort)
-        live_through(NEW_SEED, replicate, mechanism, cohort)
+        begin(NEW_SEED, replicate, mechanism, cohort)
+        live_through(NEW_SEED, replicate, mechanism, AS_TREATED, cohort)
         measure(NEW_SEED, replicate, mechanism, cohort)
         scores = cohort.recorded[[ODI_BASELINE, ODI_WEEK6]] - 30.0
         lose(NEW_SEED, replicate, mechanism, cohort)
+        dose += cohort.dose[-1].sum()
+        together = scores[1, cohort.exposed == 1].reshape(-1, group)
+        groups += group * ((together.mean(axis=1) - together.mean()) ** 2).sum(), ((together.T - together.mean(axis=1)) ** 2).sum()
         for arm in (0, 1):
             own = cohort.exposed == arm
             people[arm] += own.sum()
             sums[arm] += scores[:, own].sum(axis=1)
             products[arm] += scores[:, own] @ scores[:, own].T
             lost[arm] += np.bincount(cohort.cause[own & np.isnan(cohort.recorded[ODI_WEEK6])], minlength=len(CAUSES))
-    return Seen(people, sums, products, lost)
+    return Seen(people, sums, products, lost, dose, groups)
 
 
 def test_people_that_the_calibration_never_saw_show_the_same(
@@ -109,10 +119,15 @@ def test_people_that_the_calibration_never_saw_show_the_same(
     baseline, week6 = np.sqrt(np.diag(covariance))
     shares = (seen.lost / seen.people[:, None]).mean(axis=0)
     by_arm = seen.lost.sum(axis=1) / seen.people
+    size = calibrated[1].course.group_size
+    per_trial = SIZE // 2 // size  # groups; the mean of a trial is taken out
+    between, within = seen.groups / (TRIALS * np.array([per_trial - 1.0, per_trial * (size - 1.0)]))
     shown = {
         "odi_mean_baseline": 30.0 + means[:, 0].mean(),
         "odi_sd_week6": week6,
         "odi_correlation": covariance[0, 1] / (baseline * week6),
+        "adherence_mean": float(seen.dose[0] / seen.people[1]),
+        "live_icc": (between - within) / (between + (size - 1.0) * within),
         "control_change": means[0, 1] - means[0, 0],
         "effect": (means[1, 1] - means[0, 1]) - (means[1, 0] - means[0, 0]),
         "loss_total": by_arm.mean(),
@@ -127,7 +142,8 @@ def test_people_that_the_calibration_never_saw_show_the_same(
         "odi_sd_week6": week6 / sqrt(4 * n),
         "odi_correlation": 1 / sqrt(2 * n),
         "control_change": change / sqrt(n),
-        "effect": change * sqrt(2 / n),
+        "effect": change * sqrt((2 + (size - 1) * values["live_icc"]) / n),
+        "live_icc": sqrt(2 / (size * (size - 1) * TRIALS * (per_trial - 1))) * 1.2,  # of an intraclass correlation near 0 (Fisher 1925)
         "loss_difference": sqrt(0.5 / n),
     }
     missed = {

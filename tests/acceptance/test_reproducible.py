@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from odisea.allocation.plan import RandomisationPlan
 from odisea.performance import store as batches
 from odisea.performance.power import Study, prepare
 from odisea.simulate.assumptions import Scenario, resolve
@@ -222,7 +223,8 @@ def test_whatever_determines_a_replicate_is_in_the_digest(study: Study, store: P
     others = {
         "seed": digest(seed=2),
         "participants": digest(scenario._replace(participants=120)),
-        "block sizes": digest(scenario._replace(block_sizes=(4,))),
+        "block sizes": digest(scenario._replace(randomisation=RandomisationPlan(method="permuted_blocks", block_sizes=(4,)))),
+        "randomisation": digest(scenario._replace(randomisation=RandomisationPlan(method="simple"))),
         "a value": digest(scenario._replace(values={**scenario.values, "effect": -9.0})),
         "scenario": digest(resolved(study, "textbook")),
         "plan": digest(trial=one_plan),

@@ -14,7 +14,10 @@ from tests.conftest import ROOT
 
 NAME = "nct07248813"
 PROTOCOL = ROOT / "protocol" / f"{NAME}.yaml"
-COMMANDS = ("check", "rules", "new", "export", "simulate", "power", "ingest", "analyse", "report", "bench", "schema")
+COMMANDS = (
+    *("check", "rules", "new", "export", "randomise", "simulate", "power", "ingest", "analyse", "report", "bench"),
+    *("calendar", "dossier", "schema"),
+)
 RECORDS = ROOT / "tests" / "unit" / "records"
 
 

@@ -71,7 +71,7 @@ def test_after_the_name_of_an_enumeration_its_words_are_offered(server: Language
     place = next(number for number, line in enumerate(LINES) if line.startswith("  method:"))
     server.open(TRIAL, "\n".join([*LINES[:place], "  method: ", *LINES[place + 1 :]]))
     offered = set(server.completions(TRIAL, (place, len("  method: "))))
-    assert offered == {"simple", "permuted_blocks", "minimisation", "big_stick", "urn", "not_stated", "not_in_source"}
+    assert offered == {"simple", "permuted_blocks", "minimisation", "big_stick", "urn", "biased_coin", "not_stated", "not_in_source"}
 
 
 def test_a_word_of_a_plan_is_offered_in_a_list_of_analyses(server: LanguageServer) -> None:

@@ -1,10 +1,11 @@
 """Without an effect, and with losses by chance at most, ANCOVA keeps its promises: 5 % false claims, 95 % coverage.
 
-People as in the scenario `null`: item-scored and bounded ODI, screening, adherence. With 20,000 replicates the Monte Carlo standard error
-of a share of 0.05 (or of its complement) is 0.00154, so the type I error must lie in 0.0454 to 0.0546. A correct program leaves such an
-interval of 3 standard errors with probability 0.0027; six are looked at (three analyses, two worlds; without an effect coverage is the
-complement of rejection), so one would be left with at most 1.6 % for a seed drawn anew. The seed is fixed: a failure means that numbers
-have changed. Under losses that depend on something, these shares are results and nothing here bounds them.
+People as in the scenario `ideal_conditions`: item-scored and bounded ODI, screening, adherence, other care alike in both arms, live-
+session groups that share nothing. With 20,000 replicates the Monte Carlo standard error of a share of 0.05 (or of its complement) is
+0.00154, so the type I error must lie in 0.0454 to 0.0546. A correct program leaves such an interval of 3 standard errors with probability
+0.0027; six are looked at (three analyses, two worlds; without an effect coverage is the complement of rejection), so one would be left
+with at most 1.6 % for a seed drawn anew. The seed is fixed: a failure means that numbers have changed. Under losses that depend on
+something, these shares are results and nothing here bounds them.
 """
 
 from math import sqrt
@@ -46,7 +47,7 @@ class World(NamedTuple):
 @pytest.fixture(scope="module", params=LOSSES)
 def world(request: pytest.FixtureRequest, study: Study, store: Path) -> World:
     losses = LOSSES[request.param]
-    run = prepared(study, changed(study, "null", **losses), store, *ANALYSES)
+    run = prepared(study, changed(study, "ideal_conditions", **losses), store, *ANALYSES)
     rows = replicated(study, run, REPLICATES)
     measures = performance_frame(setting_of(study, run), rows).set_index(["analysis", "measure"]).value
     return World(losses["loss_total"], rows, measures)

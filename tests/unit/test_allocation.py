@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import special
 
-from odisea.allocation.blocks import ORDER_DRAW, PURPOSE, SIZE_DRAW, permuted_blocks
+from odisea.allocation.blocks import ORDER_DRAW, PURPOSE, SIZE_DRAW, draw_block, permuted_blocks
 from odisea.compiled import compiled
 from tests.twins.philox import uniforms_at
 
@@ -173,5 +173,31 @@ def test_a_longer_list_begins_like_a_shorter_one_except_for_its_last_block() -> 
         assert allocated(100, replicate=replicate)[:shared].tolist() == allocated(200, replicate=replicate)[:shared].tolist()
 
 
+@pytest.mark.parametrize(
+    ("sizes", "ratio", "expected"),
+    [
+        ((4, 6, 8), (1, 1), "11100001001011101100100110010111010001011"),
+        ((3, 6), (2, 1), "01010010001001000100100101001000100001101"),
+        ((6, 12), (3, 2, 1), "21001020002001011110010200112012000111002"),
+    ],
+)
+def test_lists_never_change_from_version_to_version(sizes: tuple[int, ...], ratio: tuple[int, ...], expected: str) -> None:
+    assert "".join(map(str, allocated(41, sizes, ratio))) == expected
+
+
 def test_size_and_order_never_share_a_draw() -> None:
     assert SIZE_DRAW != ORDER_DRAW
+
+
+def test_a_block_of_a_stratum_is_drawn_at_addresses_of_its_own() -> None:
+    """Each stratum's first block: size and order worked out from the twin's numbers at the minor indices 2 s + 1 and 2 s."""
+    block = np.empty(8, dtype=np.int64)
+    sizes = np.array(SIZES)
+    for stratum in range(50):
+        size = draw_block(5, 0, stratum, 0, 1_000, sizes, np.array(EQUAL), block)
+        assert size == SIZES[int(uniforms_at(5, 0, PURPOSE, 0, 2 * stratum + 1)[0] * 3)]
+        expected = [place % 2 for place in range(size)]
+        for last in range(size - 1, 0, -1):
+            other = int(uniforms_at(5, 0, PURPOSE, last, 2 * stratum)[0] * (last + 1))
+            expected[last], expected[other] = expected[other], expected[last]
+        assert block[:size].tolist() == expected

@@ -42,7 +42,7 @@ def test_a_schema_is_a_valid_schema(model: type[Any]) -> None:
 
 def test_writing_gives_one_file_per_kind(tmp_path: Path) -> None:
     paths = write_schemas(tmp_path / "new")
-    assert [path.name for path in paths] == ["protocol.json", "instrument.json", "dictionary.json", "waivers.json"]
+    assert [path.name for path in paths] == ["protocol.json", "instrument.json", "dictionary.json", "waivers.json", "variant.json"]
     assert json.loads(paths[0].read_text(encoding="utf-8"))["properties"]["odisea"]["properties"]["kind"]["const"] == "protocol"
 
 

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from odisea.allocation.site_plan import SitePlan
 from odisea.data.mapping import SiteMapping
 from odisea.protocol.declaration import Declaration
 from odisea.protocol.hints import EXAMPLES, HINTS
@@ -20,11 +21,12 @@ from odisea.protocol.schema import DECLARATIONS, described_fields, json_schema
 from odisea.simulate.assumptions import Assumptions, Scenarios
 
 ROOT = Path(__file__).parents[2]
-MODELS: tuple[type[Declaration], ...] = (*DECLARATIONS, SiteMapping, Assumptions, Scenarios)
+MODELS: tuple[type[Declaration], ...] = (*DECLARATIONS, SitePlan, SiteMapping, Assumptions, Scenarios)
 REPRESENTATIVES = {
     "protocol": "protocol/nct07248813.yaml",
     "instrument": "protocol/instruments/odi.yaml",
     "dictionary": "protocol/dictionary/core.yaml",
+    "variant": "protocol/variants/extension_weekly_vas.yaml",
     "mapping": "protocol/examples/ashar_prt/mapping.yaml",
     "assumptions": "simulate/assumptions.yaml",
     "scenarios": "simulate/scenarios.yaml",
@@ -36,6 +38,15 @@ waivers:
   - {rule: GAP-02, path: /status/first_submitted, by: Sponsor, date: "2026-11-25", until: "2027-06-30", reason: Only a mirror page is held}
   - {rule: HRM-01, by: Committee, date: "2026-11-25", until: "2027-06-30", reason: {en: Comes with version 2, es: Llega con la versión 2}}
 """
+SITE_PLAN = """
+odisea: {kind: randomisation, schema: "1"}
+trial: nct07248813
+randomisation:
+  method: permuted_blocks
+  block_sizes: [4, 6]
+  stratify_by: [sex]
+  factors: {sex: {column: sex, levels: [female, male]}}
+"""
 
 
 @cache
@@ -45,7 +56,8 @@ def schema_of(kind: str) -> dict[str, Any]:
 
 @cache
 def representative(kind: str) -> Any:
-    text = WAIVERS if kind == "waivers" else (ROOT / REPRESENTATIVES[kind]).read_text(encoding="utf-8")
+    written = {"waivers": WAIVERS, "randomisation": SITE_PLAN}
+    text = written[kind] if kind in written else (ROOT / REPRESENTATIVES[kind]).read_text(encoding="utf-8")
     return yaml.safe_load(text)
 
 
@@ -101,7 +113,7 @@ def test_the_description_of_a_fact_names_the_ways_of_writing_it() -> None:
 def test_an_enumeration_shows_its_words() -> None:
     definitions = schema_of("protocol")["$defs"]
     assert (
-        "Words: simple, permuted_blocks, minimisation, big_stick, urn."
+        "Words: simple, permuted_blocks, minimisation, big_stick, urn, biased_coin."
         in definitions["Randomisation"]["properties"]["method"]["description"]
     )
     assert "Words: PARTICIPANT, CARE_PROVIDER," in definitions["Blinding"]["properties"]["masked"]["description"]

@@ -8,13 +8,14 @@ import jsonschema
 import pytest
 import yaml
 
+from odisea.allocation.site_plan import SitePlan
 from odisea.data.mapping import SiteMapping
 from odisea.protocol.declaration import Declaration
 from odisea.protocol.schema import DECLARATIONS, schema_text
 from odisea.simulate.assumptions import Assumptions, Scenarios
 
 ROOT = Path(__file__).parents[2]
-MODELS: tuple[type[Declaration], ...] = (*DECLARATIONS, SiteMapping, Assumptions, Scenarios)
+MODELS: tuple[type[Declaration], ...] = (*DECLARATIONS, SitePlan, SiteMapping, Assumptions, Scenarios)
 HEADER = re.compile(r"^# yaml-language-server: \$schema=(\S+)$", re.MULTILINE)
 FILES = sorted(path for folder in ("protocol", "simulate") for path in (ROOT / folder).rglob("*.yaml"))
 

@@ -13,16 +13,26 @@ from odisea.errors import ProtocolError
 from odisea.simulate.draft import dropout, loss_shares
 from odisea.simulate.dropout import NEVER, add_loss_probabilities, choose_cause, draw_loss, weekly_hazards
 from odisea.simulate.mechanism import (
+    ACTIVITY,
+    AGE,
     CAUSES,
+    COMORBIDITY,
+    EDUCATION,
+    HEIGHT,
+    LEAVE,
     MAR_ADHERENCE,
     MAR_COVARIATES,
     MCAR,
     MNAR,
     ODI_BASELINE,
+    VAS_BASELINE,
+    VAS_WEEK1,
     WEEKS,
+    WEIGHT,
     DropoutModel,
     Mechanism,
 )
+from odisea.simulate.population import TRAIT_FRAILTY
 from odisea.simulate.replicate import Cohort
 from tests.declared import mechanism, scenario, simulated
 from tests.twins.trial import World, lost_by
@@ -51,18 +61,18 @@ def losses_of(cohort: Cohort, model: DropoutModel, draws: int = 40) -> Losses:
             model,
             cohort.exposed[mine],
             cohort.score[mine],
-            cohort.live[:, mine],
-            cohort.diary[:, mine],
-            cohort.actual[:, mine],
+            cohort.traits[TRAIT_FRAILTY, mine],
+            np.ascontiguousarray(cohort.live[:, mine]),
+            np.ascontiguousarray(cohort.diary[:, mine]),
+            np.ascontiguousarray(cohort.actual[:, mine]),
             shares[arm],
             part,
         )
         kept[mine] = part
     week, cause = np.empty((2, draws, n), dtype=np.int64)
     for draw in range(draws):
-        draw_loss(
-            9, draw, model, cohort.units, cohort.exposed, cohort.score, cohort.live, cohort.diary, cohort.actual, week[draw], cause[draw]
-        )
+        arrays = (cohort.units, cohort.exposed, cohort.score, cohort.traits[TRAIT_FRAILTY], cohort.live, cohort.diary, cohort.actual)
+        draw_loss(9, draw, model, *arrays, week[draw], cause[draw])
     return Losses(shares, kept, week, cause)
 
 
@@ -73,7 +83,8 @@ def cohort() -> Cohort:
 
 def hazards_of(cohort: Cohort, model: DropoutModel, week: int) -> Floats:
     out = np.empty((len(CAUSES) + 1, cohort.units.size))
-    weekly_hazards(model, week, cohort.exposed, cohort.score, cohort.live[week], cohort.diary[week], cohort.actual[week + 1], out)
+    seen = (cohort.traits[TRAIT_FRAILTY], cohort.live[week], cohort.diary[week], cohort.actual[week + 1])
+    weekly_hazards(model, week, cohort.exposed, cohort.score, *seen, out)
     return out
 
 
@@ -86,7 +97,7 @@ def test_hazards_and_probabilities_equal_the_slow_twin(name: str) -> None:
     model = mechanism(name)
     model = model._replace(dropout=model.dropout._replace(arm_shift=-0.3))
     cohort = simulated(model, 100)
-    people = World(1, 0, model).trial(cohort.arm.tolist())
+    people = World(1, 0, model).trial((cohort.exposed == 1).tolist())
     found = np.stack([hazards_of(cohort, model.dropout, week) for week in range(WEEKS)])
     expected = np.array([person.hazards for person in people])  # person, week, cause
     np.testing.assert_allclose(found[:, : len(CAUSES)], expected.transpose(1, 2, 0), rtol=1e-11)
@@ -102,7 +113,8 @@ def test_probabilities_are_added_to_what_is_there() -> None:
     model = mechanism()
     cohort = simulated(model, 50)
     shares = np.full(4, 7.0)
-    add_loss_probabilities(model.dropout, cohort.exposed, cohort.score, cohort.live, cohort.diary, cohort.actual, shares, np.empty(50))
+    arrays = (cohort.exposed, cohort.score, cohort.traits[TRAIT_FRAILTY], cohort.live, cohort.diary, cohort.actual)
+    add_loss_probabilities(model.dropout, *arrays, shares, np.empty(50))
     losses = losses_of(cohort, model.dropout, draws=1)
     np.testing.assert_allclose(shares, 7.0 + losses.shares.sum(axis=0), rtol=1e-12)
 
@@ -124,7 +136,7 @@ def agrees(count: float, chances: Floats) -> bool:
 def test_drawn_losses_have_their_exact_probabilities_by_arm_cause_and_week(name: str) -> None:
     draws, model = 60, mechanism(name)
     cohort = simulated(model, 400)
-    people = World(1, 0, model).trial(cohort.arm.tolist())
+    people = World(1, 0, model).trial((cohort.exposed == 1).tolist())
     exact = np.array([lost_by(person.hazards) for person in people])
     drawn = losses_of(cohort, model.dropout, draws)
     for arm in (0, 1):
@@ -164,33 +176,46 @@ def test_chance_is_the_same_for_everybody_in_an_arm(cohort: Cohort) -> None:
         assert np.unique(chance).size == 1
 
 
-def test_low_adherence_is_a_reason_in_the_programme_only(cohort: Cohort) -> None:
+def test_low_adherence_is_a_reason_in_the_programme_and_frailty_among_the_controls(cohort: Cohort) -> None:
     model = mechanism("mnar_by_arm").dropout
+    tele, frailty = cohort.exposed == 1, cohort.traits[TRAIT_FRAILTY]
     for week in range(WEEKS):
         hazard = hazards_of(cohort, model, week)[MAR_ADHERENCE]
-        tele = cohort.exposed == 1
-        assert not hazard[~tele].any()
         taken_up = (cohort.live[week] + cohort.diary[week] / 7.0)[tele] / 2.0
         order = np.argsort(taken_up)
         assert (np.diff(hazard[tele][order]) <= 1e-15).all()
         assert np.log(hazard[tele].max() / hazard[tele].min()) == pytest.approx(model.adherence_slope * np.ptp(taken_up), rel=1e-9)
+        slope = np.polyfit(frailty[~tele], np.log(hazard[~tele]), 1)[0]
+        assert slope == pytest.approx(-model.frailty_slope, abs=1e-9)
 
 
 def test_recorded_characteristics_act_through_their_slopes_in_both_arms_alike() -> None:
     base = mechanism()
-    names = ("age", "bmi", "odi", "comorbidity", "activity", "pain")
+    names = ("age", "bmi", "odi", "comorbidity", "activity", "pain", "education", "leave")
     for index, name in enumerate(names):
         alone = {f"loss_slope_{other}": 0.0 for other in names} | {f"loss_slope_{name}": 1.0}
         model = mechanism(**alone)
         cohort = simulated(model, 500)
-        d = model.dropout
-        bmi = cohort.recorded[3] / (cohort.recorded[2] / 100.0) ** 2
-        values = (cohort.recorded[0], bmi, cohort.recorded[ODI_BASELINE], cohort.recorded[4], cohort.recorded[5], cohort.recorded[8])[index]
+        d, seen = model.dropout, cohort.recorded
+        bmi = seen[WEIGHT] / (seen[HEIGHT] / 100.0) ** 2
+        rows = (AGE, WEIGHT, ODI_BASELINE, COMORBIDITY, ACTIVITY, VAS_BASELINE, EDUCATION, LEAVE)
+        values = bmi if name == "bmi" else seen[rows[index]]
         expected = (values - d.covariate_centres[index]) / d.covariate_scales[index]
         np.testing.assert_allclose(cohort.score, expected, atol=1e-12, err_msg=name)
         np.testing.assert_array_equal(d.covariate_centres, base.dropout.covariate_centres)
         ratio = hazards_of(cohort, d, 0)[MAR_COVARIATES] / np.exp(cohort.score)
         assert np.ptp(ratio) < 1e-12
+
+
+def test_centres_and_scales_are_near_the_means_and_spreads_of_those_who_take_part() -> None:
+    """They only set the level that is solved, but a scale that is far off would give the slope another meaning."""
+    cohort, d = simulated(mechanism(), 20_000), mechanism().dropout
+    seen = cohort.recorded
+    bmi = seen[WEIGHT] / (seen[HEIGHT] / 100.0) ** 2
+    rows = (seen[AGE], bmi, seen[ODI_BASELINE], seen[COMORBIDITY], seen[ACTIVITY], seen[VAS_BASELINE], seen[EDUCATION], seen[LEAVE])
+    for values, centre, scale in zip(rows, d.covariate_centres, d.covariate_scales, strict=True):
+        assert abs(values.mean() - centre) < 0.5 * scale
+        assert 0.7 < values.std() / scale < 1.3
 
 
 @pytest.mark.parametrize(("control", "tele"), [(0.8, -0.8), (-0.8, 0.8), (0.4, 0.4), (0.0, 0.0)])
@@ -253,7 +278,8 @@ def test_without_loss_nobody_is_lost() -> None:
     losses = losses_of(cohort, model.dropout, draws=2)
     assert not losses.shares.any()
     assert (losses.kept == 1.0).all()
-    assert not np.isnan(cohort.recorded).any()
+    # The declared scenario also leaves no second item blank; between the visits nobody is asked.
+    assert not np.isnan(cohort.recorded[:VAS_WEEK1]).any()
 
 
 def test_the_shares_are_parts_of_the_whole_loss() -> None:
@@ -273,7 +299,7 @@ def test_who_is_lost_never_depends_on_the_week_6_answers() -> None:
     model: Mechanism = mechanism()
     noisy = model._replace(measurement=model.measurement._replace(transient_sd=0.0))
     first, second = simulated(model, 2_000), simulated(noisy, 2_000)
-    silent = model.dropout._replace(covariate_slopes=np.zeros(6))
+    silent = model.dropout._replace(covariate_slopes=np.zeros(8))
     for cohort in (first, second):
         cohort.score[:] = 0.0
     a, b = losses_of(first, silent, draws=1), losses_of(second, silent, draws=1)

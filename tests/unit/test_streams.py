@@ -1,8 +1,9 @@
 """Random numbers: published vectors, a slow twin, distributions, independence of addresses, and the elementary functions.
 
 Every test is seeded, so it passes or fails once and for all. The bounds are set so that a *correct* generator with fresh
-seeds would fail any test of this file with probability below 1e-5: each comparison with a random bound has a false alarm
-rate below 1e-7 (Z_BOUND = 5.6 gives 2e-8 two-sided; KS_ALARM), and there are fewer than 100 of them.
+seeds would fail any test of this file with probability below 1e-5: each comparison of one number with a random bound has a
+false alarm rate of 1e-8 (`ALARM`; 5.8 standard errors, `Z_BOUND`, are 7e-9 two-sided), and where many are made in one
+test the 1e-8 is shared out among them. There are fewer than 300 such tests.
 """
 
 import math
@@ -33,8 +34,8 @@ from tests.twins.philox import normals_at, philox4x32, uniforms_at
 
 Floats = NDArray[np.float64]
 
-Z_BOUND = 5.6
-KS_ALARM = 1e-8
+Z_BOUND = 5.8
+ALARM = 1e-8
 KEYS = [(0, 0), (1, 0), (20251003, 7), (19390060, 2**60 + 41), (2**63 - 1, 2**40 + 3)]
 UNITS = np.arange(250_000, dtype=np.int64)  # four numbers each: 10**6 draws
 
@@ -64,6 +65,22 @@ def kolmogorov_p(expected: Floats) -> float:
     steps = np.arange(n + 1) / n
     distance = max(np.max(ordered - steps[:-1]), np.max(steps[1:] - ordered))
     return float(special.kolmogorov(math.sqrt(n) * distance))
+
+
+def words_of(uniform: Floats) -> NDArray[np.int64]:
+    """The 32-bit numbers that uniform numbers were made of: (word + 1/2) / 2**32 is exact."""
+    return (uniform * 2.0**32 - 0.5).astype(np.int64)
+
+
+def evenness_p(cells: NDArray[np.int64], number: int) -> float:
+    """P value of the hypothesis that every cell is as likely as any other (Pearson's chi-square)."""
+    counts, expected = np.bincount(cells.ravel(), minlength=number), cells.size / number
+    return float(special.chdtrc(number - 1, ((counts - expected) ** 2 / expected).sum()))
+
+
+def together_p(first: NDArray[np.int64], second: NDArray[np.int64], shift: int) -> float:
+    """P value of the hypothesis that four bits of two sequences of words are uniform and independent: 256 cells."""
+    return evenness_p(((first >> shift) & 15) * 16 + ((second >> shift) & 15), 256)
 
 
 def correlation_in_se(first: Floats, second: Floats) -> float:
@@ -174,7 +191,7 @@ def test_a_number_does_not_depend_on_who_else_is_filled() -> None:
 @pytest.mark.parametrize(("seed", "replicate"), KEYS)
 def test_uniform_numbers_are_uniform_and_open(seed: int, replicate: int) -> None:
     u = many_uniform(seed, replicate).ravel()
-    assert kolmogorov_p(u) > KS_ALARM
+    assert kolmogorov_p(u) > ALARM
     assert u.min() > 0.0
     assert u.max() < 1.0
 
@@ -182,9 +199,9 @@ def test_uniform_numbers_are_uniform_and_open(seed: int, replicate: int) -> None
 @pytest.mark.parametrize(("seed", "replicate"), KEYS)
 def test_normal_numbers_are_standard_normal(seed: int, replicate: int) -> None:
     z = many_normal(seed, replicate)
-    assert kolmogorov_p(special.ndtr(z.ravel())) > KS_ALARM
+    assert kolmogorov_p(special.ndtr(z.ravel())) > ALARM
     for part in z:  # cosine and sine parts of both pairs by themselves
-        assert kolmogorov_p(special.ndtr(part)) > KS_ALARM
+        assert kolmogorov_p(special.ndtr(part)) > ALARM
 
 
 def test_normal_tails_have_their_probabilities() -> None:
@@ -199,12 +216,30 @@ def test_normal_tails_have_their_probabilities() -> None:
     assert np.minimum(lower, upper).min() > 1e-8
 
 
-@pytest.mark.parametrize(("seed", "replicate"), KEYS[:3])
-@pytest.mark.parametrize("df", [2.0, 3.0, 10.5, 51.0, 400.0])
-def test_chi_square_numbers_are_chi_square(seed: int, replicate: int, df: float) -> None:
-    draws = np.empty(200_000)
+@pytest.mark.parametrize(("seed", "replicate"), KEYS)
+@pytest.mark.parametrize("byte", range(4))
+def test_every_byte_of_a_word_is_even_down_to_the_lowest_bits(seed: int, replicate: int, byte: int) -> None:
+    words = words_of(many_uniform(seed, replicate))
+    places = [evenness_p((part >> (8 * byte)) & 255, 256) for part in words]
+    assert min(places) > ALARM / 4
+
+
+@pytest.mark.parametrize(("seed", "replicate"), KEYS)
+def test_every_bit_of_a_word_is_a_fair_coin(seed: int, replicate: int) -> None:
+    words = words_of(many_uniform(seed, replicate)).ravel()
+    ones = np.array([((words >> bit) & 1).sum() for bit in range(32)])
+    tails = special.ndtr(-np.abs(ones - words.size / 2) / math.sqrt(words.size / 4)) * 2.0
+    assert tails.min() > ALARM / 32
+
+
+CHI_SQUARES = [(key, df) for key in KEYS[:3] for df in (2.0, 10.5, 400.0)] + [(KEYS[3], 3.0), (KEYS[4], 51.0)]
+
+
+@pytest.mark.parametrize(("key", "df"), CHI_SQUARES)
+def test_chi_square_numbers_are_chi_square(key: tuple[int, int], df: float) -> None:
+    (seed, replicate), draws = key, np.empty(1_000_000)
     many_chi_square(seed, replicate, int(Purpose.IMPUTATION_VARIANCE), df, draws)
-    assert kolmogorov_p(np.asarray(special.chdtr(df, draws), dtype=np.float64)) > KS_ALARM
+    assert kolmogorov_p(np.asarray(special.chdtr(df, draws), dtype=np.float64)) > ALARM
 
 
 def test_chi_square_is_a_function_of_its_address() -> None:
@@ -262,7 +297,56 @@ def test_the_four_numbers_of_a_block_are_uncorrelated() -> None:
 def test_all_purposes_are_uncorrelated_with_each_other() -> None:
     first = np.stack([many_normal(purpose=int(purpose))[0] for purpose in Purpose])
     table = np.corrcoef(first) * math.sqrt(UNITS.size)
-    assert np.abs(table[np.triu_indices(len(first), 1)]).max() < 6.0  # 171 pairs: 171 * 2e-9
+    pairs = np.triu_indices(len(first), 1)
+    assert special.ndtr(-np.abs(table[pairs]).max()) * 2.0 > ALARM / len(pairs[0])
+
+
+@pytest.mark.parametrize("change", NEIGHBOURS.values(), ids=NEIGHBOURS)
+@pytest.mark.parametrize("shift", [28, 0], ids=["high bits", "low bits"])
+def test_neighbouring_addresses_are_independent(change: dict[str, Any], shift: int) -> None:
+    assert together_p(words_of(many_uniform()), words_of(many_uniform(**change)), shift) > ALARM
+
+
+@pytest.mark.parametrize("lag", [1, 2, 64, 1024])
+@pytest.mark.parametrize("shift", [28, 0], ids=["high bits", "low bits"])
+def test_neighbouring_units_are_independent(lag: int, shift: int) -> None:
+    words = words_of(many_uniform())
+    assert together_p(words[:, lag:], words[:, :-lag], shift) > ALARM
+
+
+PLACES: dict[str, list[dict[str, Any]]] = {
+    "purposes": [{"purpose": int(purpose)} for purpose in Purpose],
+    "weeks": [{"minor": week, "purpose": int(Purpose.LOSS)} for week in range(7)],
+    "replicates": [{"replicate": replicate} for replicate in (*range(6), 2**32, 2**60)],
+    "seeds": [{"seed": seed} for seed in (0, 1, 2, 2**32, 2**62)],
+}
+
+
+@pytest.mark.parametrize("shift", [28, 0], ids=["high bits", "low bits"])
+@pytest.mark.parametrize("kind", PLACES)
+def test_any_two_of_a_kind_are_independent(kind: str, shift: int) -> None:
+    words = [words_of(many_uniform(**place)[:1]) for place in PLACES[kind]]
+    pairs = list(combinations(words, 2))
+    assert min(together_p(first, second, shift) for first, second in pairs) > ALARM / len(pairs)
+
+
+@pytest.mark.parametrize("shift", [28, 0], ids=["high bits", "low bits"])
+def test_the_four_words_of_a_block_are_independent(shift: int) -> None:
+    pairs = list(combinations(words_of(many_uniform()), 2))
+    assert min(together_p(first, second, shift) for first, second in pairs) > ALARM / len(pairs)
+
+
+def test_chi_square_numbers_of_neighbouring_units_replicates_and_purposes_are_independent() -> None:
+    n, df = 250_000, 10.5
+    columns = []
+    for replicate, purpose in ((0, Purpose.IMPUTATION_VARIANCE), (1, Purpose.IMPUTATION_VARIANCE), (0, Purpose.IMPUTATION_NOISE)):
+        draws = np.empty(n)
+        many_chi_square(7, replicate, int(purpose), df, draws)
+        columns.append(np.asarray(special.chdtr(df, draws), dtype=np.float64))
+    pairs = [*combinations(columns, 2), (columns[0][1:], columns[0][:-1])]
+    for first, second in pairs:
+        cells = (first * 16.0).astype(np.int64) * 16 + (second * 16.0).astype(np.int64)
+        assert evenness_p(cells, 256) > ALARM
 
 
 # ---------------------------------------------------------------- elementary functions

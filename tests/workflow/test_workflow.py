@@ -1,5 +1,6 @@
 """The designer's door: rules that are one command each, one corridor for simulated and real trials, a second run that does nothing."""
 
+import json
 import os
 import re
 import shutil
@@ -52,7 +53,7 @@ WORKING = [rule for rule in rules() if rule.name not in ("all", "trial")]
 
 
 def test_the_rules_are_found() -> None:
-    assert {rule.name for rule in WORKING} >= {"check", "power", "simulate", "analyse", "trial_report", "power_report"}
+    assert {rule.name for rule in WORKING} >= {"check", "power", "calendar", "simulate", "analyse", "trial_report", "power_report"}
     written = "".join(path.read_text(encoding="utf-8") for path in RULE_FILES)
     assert len(rules()) == len(re.findall(r"^\s*(?:use )?(?:rule|checkpoint)\b", written, flags=re.MULTILINE))
 
@@ -165,6 +166,19 @@ def test_below_the_export_folder_rehearsal_and_real_trial_are_the_same(tmp_path:
     assert any("odisea analyse protocol/" in job.command and " site/export " in job.command for job in real)
 
 
+def test_the_power_report_is_fed_with_the_calendar(tmp_path: Path) -> None:
+    folder = declared(tmp_path, {"textbook": REPLICATES})
+    reports = [f"{RESULTS}/report/power_report.{language}.pdf" for language in ("es", "en")]
+    jobs = planned(snakemake(folder, "--dry-run", "--forceall", *reports))
+    assert arrows(jobs) == {("power", "power_report"), ("calendar", "power_report")}
+    calendar = next(job for job in jobs if job.rule == "calendar")
+    assert calendar.outputs == {
+        f"{RESULTS}/calendar/{name}" for name in ("calendar.json", "calendar.csv", "calendars.csv", "manifest.json")
+    }
+    assert {"simulate/assumptions.yaml", "simulate/scenarios.yaml", "protocol/instruments/odi.yaml"} <= calendar.inputs
+    assert all(f" --calendar {RESULTS}/calendar " in job.command for job in jobs if job.rule == "power_report")
+
+
 def changes(folder: Path) -> dict[str, int]:
     """Every result with the time of its last change."""
     return {
@@ -234,6 +248,8 @@ def test_the_whole_journey_with_few_replicates(tmp_path: Path, study: Study) -> 
     for language in ("es", "en"):
         for report in ("report/power_report.{}.pdf", "report/power_report.{}.html", "rehearsal/report/trial_report.{}.html"):
             assert (folder / RESULTS / report.format(language)).stat().st_size > 1000
+        record = json.loads((folder / RESULTS / f"report/power_report.{language}.numbers.json").read_text(encoding="utf-8"))
+        assert "calendar/calendar.json" in {one["file"] for one in record["numbers"]}
     before = changes(folder)
     assert "Nothing to be done" in snakemake(folder)
     # The real entrance, fed with the rehearsal's own files, gives the rehearsal's numbers.

@@ -9,6 +9,8 @@ rule power_report:
             "results/{{trial}}/power/{scenario}/assumptions.json",
             scenario=PLAN.scenarios,
         ),
+        calendar="results/{trial}/calendar/calendar.json",
+        calendar_manifest="results/{trial}/calendar/manifest.json",
     output:
         "results/{trial}/report/power_report.{lang}.{form}",
     log:
@@ -16,8 +18,8 @@ rule power_report:
     params:
         folders=expand("results/{{trial}}/power/{scenario}", scenario=PLAN.scenarios),
     shell:
-        "odisea report power {params.folders} --protocol {input.protocol} --lang {wildcards.lang}"
-        " -o {output} 2> {log}"
+        "odisea report power {params.folders} --calendar results/{wildcards.trial}/calendar --protocol {input.protocol}"
+        " --lang {wildcards.lang} -o {output} 2> {log}"
 
 
 rule check_report:
