@@ -250,9 +250,18 @@ def simulate(
     scenarios: ScenariosOption = None,
     variant: VariantOption = None,
     store: StoreOption = Path("results"),
+    describe: Annotated[
+        bool, typer.Option("--describe", help="Describe the people as well: describe.json, a page, and the same on the terminal.")
+    ] = False,
+    lang: Annotated[Language, typer.Option("--lang", help="With --describe: the language.")] = Language.en,
 ) -> None:
-    """Simulate one trial: write OUTPUT/export and OUTPUT/restricted/allocation.csv."""
+    """Simulate one trial: write OUTPUT/export and, in OUTPUT/restricted, allocation, crosswalk, blocks and truth.
+
+    With --describe also OUTPUT/describe.json and OUTPUT/describe.LANG.html: this trial's people, and what such trials show.
+    """
     from odisea.performance.power import prepare
+    from odisea.report.cohort import print_cohort, write_cohort_page
+    from odisea.simulate.describe import write_description
     from odisea.simulate.write_trial import write_trial
 
     study = read_study(protocol, assumptions, scenarios, variant)
@@ -262,6 +271,14 @@ def simulate(
     job = run.job
     write_trial(output, study.protocol, study.inputs, run.scenario, job.mechanism, job.participants, (key, replicate))
     say(f"replicate {replicate} of scenario {scenario} -> {output / 'export'}")
+    if describe:
+        calibrated = (run.calibration, run.calibration_digest)
+        told = (study.protocol, study.inputs, study.assumptions, run.scenario)
+        with working("describing"):
+            write_description(output, *told, calibrated, job.participants, (key, replicate))
+            page = write_cohort_page(output, study.protocol, lang.value)
+        print_cohort(output, study.protocol, lang.value, Console(width=None if sys.stdout.isatty() else WIDE))
+        say(f"{page}")
 
 
 @app.command(

@@ -254,10 +254,7 @@ def link_problems(tables: Mapping[str, Table], dictionary: Dictionary, only: str
     A column that alone is the key of a declared file (the first such file) refers to that file wherever it stands.
     `only` looks at one file.
     """
-    owners: dict[str, str] = {}
-    for name, spec in dictionary.files.items():
-        if len(spec.key) == 1 and name in tables:
-            owners.setdefault(spec.key[0], name)
+    owners = key_owners(tables, dictionary)
     problems = []
     for table in tables.values() if only is None else (tables[only],):
         for column in table.columns:
@@ -265,6 +262,15 @@ def link_problems(tables: Mapping[str, Table], dictionary: Dictionary, only: str
             if owner != table.name:
                 problems += _unknown_values(table, column, tables[owner])
     return problems
+
+
+def key_owners(tables: Mapping[str, Table], dictionary: Dictionary) -> dict[str, str]:
+    """Return the file to which a column refers wherever it stands: the first whose key that column alone is."""
+    owners: dict[str, str] = {}
+    for name, spec in dictionary.files.items():
+        if len(spec.key) == 1 and name in tables:
+            owners.setdefault(spec.key[0], name)
+    return owners
 
 
 def _unknown_values(table: Table, column: str, owner: Table) -> list[Problem]:

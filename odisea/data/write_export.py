@@ -1,7 +1,9 @@
 """Writing an export folder, for ingested and simulated trials alike: the same conventions byte by byte, all or nothing.
 
 UTF-8, comma, LF, ISO dates, columns in the dictionary's order, rows sorted by key, the shortest decimals that read back
-exactly. What the reader would refuse is not written. Restricted tables (the allocation) go beside the export folder, not into it.
+exactly. What the reader would refuse is not written. Beside the files stand the manifest, which says where they come from,
+and `datapackage.json`, which describes them to other programs. Restricted tables (the allocation) go beside the export
+folder, not into it.
 """
 
 import hashlib
@@ -12,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from odisea.data.contract import link_problems, type_file, type_files
+from odisea.data.datapackage import DATAPACKAGE, render_datapackage
 from odisea.data.manifest import MANIFEST, ExportManifest, FileRecord, read_manifest, render_manifest
 from odisea.data.tables import Cell, Table, refuse, render_csv
 from odisea.errors import DataError, Problem
@@ -90,13 +93,15 @@ def write_export(folder: Path, tables: Sequence[Table], dictionary: Dictionary, 
     """
     folder = folder.resolve()
     contents = render_tables(tables, dictionary)
+    named = {table.name: _in_order(table, dictionary.files[table.name]) for table in tables if not dictionary.files[table.name].restricted}
     restricted = {name: content for name, content in contents.items() if dictionary.files[name].restricted}
     _check_target(folder, restricted, manifest)
     rows = {table.name: len(table) for table in tables}
     opened = {name: content for name, content in contents.items() if name not in restricted}
     records = {name: FileRecord(sha256=hashlib.sha256(content).hexdigest(), rows=rows[name]) for name, content in opened.items()}
     complete = manifest.model_copy(update={"files": records})
-    _write_folder(folder, {**opened, MANIFEST: render_manifest(complete)})
+    described = render_datapackage(manifest.trial, opened, named, dictionary)
+    _write_folder(folder, {**opened, DATAPACKAGE: described, MANIFEST: render_manifest(complete)})
     for name, content in restricted.items():
         _write_restricted(folder.parent / name, content)
     return complete
@@ -121,7 +126,7 @@ def _check_target(folder: Path, restricted: Mapping[str, bytes], manifest: Expor
     if (former.trial, former.origin) != (manifest.trial, manifest.origin):
         found = f"the folder holds the {former.origin} export of trial {former.trial}"
         raise DataError(Problem(str(folder), found, f"this is the {manifest.origin} export of trial {manifest.trial}", remedy))
-    strange = sorted(held - {MANIFEST, *former.files})
+    strange = sorted(held - {MANIFEST, DATAPACKAGE, *former.files})
     if strange:
         raise DataError(
             Problem(str(folder), f"the folder holds {', '.join(strange)}, which odisea did not write", "", "Move that away first.")

@@ -31,7 +31,7 @@ Record = dict[str, Any]
 BASE_SCENARIO = "evidence_based"
 FORMULA_SCENARIO = "textbook"
 LARGE = 100_000  # participants of the cohort that reliability is read off
-STABLE_POINTS = 5.0  # a latent change below half the important difference: people who would call themselves unchanged
+STABLE_POINTS = 10.0  # a latent change below the important difference: people who would call themselves unchanged
 ANALYSES = {
     "t": "as_registered.unadjusted",
     "confounders": "as_registered.ancova",

@@ -31,9 +31,9 @@ class Row(NamedTuple):
 BASE: dict[str, float] = {
     **{"odi_sd_baseline": 14.4, "odi_sd_week6": 14.0, "odi_correlation": 0.54, "control_change": -5.0, "adherence_mean": 0.54},
     **{"live_icc": 0.0, "leak_share": 0.0, "item_blank_week6": 0.0, "effect": -8.9},
-    **{"loss_part_mcar": 0.4, "loss_part_mar_covariates": 0.3, "loss_part_mar_adherence": 0.3, "loss_part_mnar": 0.0},
+    **{"loss_part_mcar": 0.2, "loss_part_mar_covariates": 0.3, "loss_part_mar_adherence": 0.5, "loss_part_mnar": 0.0},
 }
-MNAR_PARTS = {"loss_part_mcar": 0.0, "loss_part_mar_covariates": 0.0, "loss_part_mar_adherence": 0.2, "loss_part_mnar": 0.8}
+MNAR_PARTS = {"loss_part_mcar": 0.0, "loss_part_mar_covariates": 0.2, "loss_part_mar_adherence": 0.15, "loss_part_mnar": 0.65}
 SAME_SIGN = {**MNAR_PARTS, "mnar_slope_tele": 0.8, "mnar_slope_control": 0.8}
 OPPOSITE_SIGNS = {**MNAR_PARTS, "mnar_slope_tele": -0.8, "mnar_slope_control": 0.8}
 

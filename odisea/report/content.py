@@ -240,13 +240,94 @@ class Fan:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """A value by week, with a band around it and dots of its own; NaN where there is none.
+
+    Parameters
+    ----------
+    values : tuple of float
+        One per week of the plot; empty where only dots are drawn.
+    low, high : tuple of float
+        The band; empty where there is none.
+    dots : tuple of (float, float)
+        Week and value of what is marked beside the line.
+    certain_until : int or None
+        Place of the last week up to which the line is drawn through; it is dotted from there on.
+    """
+
+    label: Phrase
+    values: tuple[float, ...]
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+    dots: tuple[tuple[float, float], ...] = ()
+    certain_until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LinePanel:
+    """Lines on one pair of axes; the vertical axis runs from `bottom` to `top`."""
+
+    heading: Phrase
+    y_label: Phrase
+    lines: tuple[Line, ...]
+    top: float
+    bottom: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Weekly:
+    """Panels over the same weeks; `band` and `dot` say what a band and a dot stand for, `labelled` whether lines are named in a legend."""
+
+    x_label: Phrase
+    weeks: tuple[int, ...]
+    panels: tuple[LinePanel, ...]
+    band: Phrase | None = None
+    dot: Phrase | None = None
+    labelled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """Shares by class, panels below one another; `ends` are the classes' upper ends, the first of them a class of that value alone."""
+
+    x_label: Phrase
+    y_label: Phrase
+    ends: tuple[float, ...]
+    panels: tuple[tuple[Phrase, tuple[float, ...]], ...]
+    first: Phrase
+
+
+@dataclass(frozen=True, slots=True)
+class Stacks:
+    """Parts of a whole, one horizontal bar per row, panels beside one another; the last part is the one that is absent."""
+
+    x_label: Phrase
+    rows: tuple[Phrase, ...]
+    parts: tuple[Phrase, ...]
+    panels: tuple[tuple[Phrase, tuple[tuple[float, ...], ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Correlations below the diagonal, printed in their cells; `values` has one row per name, row i with i entries."""
+
+    names: tuple[Phrase, ...]
+    values: tuple[tuple[Phrase, ...], ...]
+    sizes: tuple[tuple[float, ...], ...]
+    scale: Phrase
+
+
+Plot = Icons | Curve | Flow | Forest | Fan | Weekly | Bars | Stacks | Matrix
+
+
+@dataclass(frozen=True, slots=True)
 class Figure:
     """A drawing with a caption and a text that stands for it."""
 
     id: str
     caption: Phrase
     alt: Phrase
-    plot: Icons | Curve | Flow | Forest | Fan
+    plot: Plot
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ BANDS = """## Acceptance bands
 Scenario `{scenario}`, calibration `{calibration}`. The bands are those of the evidence table of the project, with the
 corrections of its second reading; ids are its rows. Quantities of the calibration cohort are of everybody randomised
 before loss; alpha, skewness and the error of measurement are of {large:,} simulated participants. *Stable* are people
-whose latent disability moved by less than five points while nothing was done to them.
+whose latent disability moved by less than the ten points that count as important while nothing was done to them.
 """
 BANDS_NOTE = """The band of the change in the programme arm (-18 to -8) was drawn when 5 points of change in the control arm and 5.5
 points of effect were the working values; the second reading took them to 3 and 4.5, whose sum is 7.5. The two corrected
@@ -48,11 +48,12 @@ Twelve scenarios of the prototype that preceded this engine (200 participants, 4
 engine, then what the prototype printed in brackets. The observed effect is set to the truth that the prototype printed.
 Spread, correlation and change of the control arm are the prototype's; groups, contamination and blank items are off.
 
-Where the two differ, the reasons are these. The prototype had one logit for all losses, so its not-at-random scenarios also
-had the covariates' and adherence's slopes; here a loss has one cause, and in those scenarios four fifths of the losses are
-by current disability and a fifth for low engagement. The prototype lost its non-adherers by their adherence in the
-programme arm and by frailty in the control arm within that one logit; here both are one cause with a share of its own.
-Rescue courses and other rehabilitation happen here and did not there.
+Where the two differ, the reasons are these. The prototype had one logit for all losses: every loss had a little of every
+reason. Here a loss has one cause, and the parts stand for the slopes: half of the losses at random are for low engagement,
+three tenths for recorded characteristics, the rest by chance; of those not at random, 65 % are by current disability. So
+completers keep more of their spread here (larger standard errors), non-adherence biases complete cases less, and
+arm-dependent losses bias more where there is an effect and about as much where there is none. Rescue courses and other
+rehabilitation happen here and did not there. The arms have one pooled SD here, the prototype printed that of both together.
 """
 CLUSTERING = """## Live-session groups
 
@@ -164,7 +165,7 @@ BAND_HEAD = ("quantity", "id", "band", "achieved", "±", "inside")
 
 def band_line(row: Record) -> Line:
     """Return one band."""
-    decimals = 1 if abs(row["high"]) > 5 else 3
+    decimals = 2 if abs(row["high"]) > 5 else 3
     band = f"{row['low']:g} to {row['high']:g}"
     inside = "yes" if row["inside"] else "**no**"
     return (row["label"], row["source"], band, f"{row['value']:.{decimals}f}", f"{row['mcse']:.{decimals + 1}f}", inside)

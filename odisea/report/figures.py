@@ -2,7 +2,6 @@
 
 import io
 import textwrap
-from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -12,36 +11,19 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Canvas
 from matplotlib.patches import FancyBboxPatch
 
-from odisea.report.content import Curve, Fan, Flow, Forest, Icons, Message, Panel, Phrase
+from odisea.report.content import Curve, Fan, Flow, Forest, Icons, Message, Panel, Phrase, Plot
+from odisea.report.figure_cohort import draw_cohort
+from odisea.report.figure_style import BLUE, GREY, INK, MARKERS, STYLE, VERMILION, WIDTH, Say
 
-Say = Callable[[Phrase, str], str]
-
-# Okabe and Ito's palette: told apart by people with any colour vision; every use also differs by marker, fill or line.
-BLUE, VERMILION, GREY, INK, PALE = "#0072b2", "#d55e00", "#767676", "#1f2933", "#c9d1d9"
-MARKERS = ((BLUE, "o", "-"), (VERMILION, "s", "--"), (INK, "^", ":"), ("#009e73", "D", "-."))
-STYLE: Any = {
-    "svg.hashsalt": "odisea",
-    "svg.fonttype": "path",
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "axes.edgecolor": INK,
-    "axes.linewidth": 0.7,
-    "axes.labelcolor": INK,
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "figure.facecolor": "white",
-}
-WIDTH = 6.4
 SIDE = 10
 
 
-def draw(plot: Icons | Curve | Flow | Forest | Fan, at: str, say: Say) -> str:
+def draw(plot: Plot, at: str, say: Say) -> str:
     """Return a plot as an SVG document.
 
     Parameters
     ----------
-    plot : Icons, Curve, Flow, Forest or Fan
+    plot : Plot
     at : str
         The figure's identifier, under which printed numbers are recorded.
     say : callable
@@ -59,6 +41,8 @@ def draw(plot: Icons | Curve | Flow | Forest | Fan, at: str, say: Say) -> str:
                 canvas = _forest(plot, at, say)
             case Fan():
                 canvas = _fan(plot, at, say)
+            case _:
+                canvas = draw_cohort(plot, at, say)
         FigureCanvasSVG(canvas)
         out = io.StringIO()
         canvas.savefig(out, format="svg", metadata={"Date": None, "Creator": None})

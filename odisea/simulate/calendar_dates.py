@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from odisea.simulate.calendar import NO_DAY, NO_SESSION, Run, run_calendar
 from odisea.simulate.calendar_draws import Key, diary_days
 from odisea.simulate.calendar_events import followed
-from odisea.simulate.calendar_model import DAYS_PER_WEEK, CalendarModel, People, date_of
+from odisea.simulate.calendar_model import DAYS_PER_WEEK, HORIZON, CalendarModel, People, date_of
 from odisea.simulate.mechanism import WEEKS
 
 Ints = NDArray[np.int64]
@@ -76,7 +76,7 @@ def _status(model: CalendarModel, day: int, due: int) -> str:
 def _sessions(model: CalendarModel, run: Run) -> tuple[tuple[tuple[str, date], ...], Ints]:
     """Return the sessions held from the first randomisation to six weeks after the last, and the place of each number among them."""
     day = run.sessions.day
-    first, last = run.baseline.min(initial=0), run.baseline.max(initial=0) + DAYS_PER_WEEK * WEEKS
+    first, last = run.baseline.min(initial=HORIZON), run.baseline.max(initial=0) + DAYS_PER_WEEK * WEEKS
     shown = np.flatnonzero(run.sessions.held & (day >= first) & (day < last))
     shown = shown[np.argsort(day[shown], kind="stable")]
     place = np.full(day.size, NO_SESSION)

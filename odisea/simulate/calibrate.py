@@ -271,7 +271,7 @@ def calibrate(
     more = observe_truths(seed, people, mechanism, scenario.values["recovery_threshold"], workers)
     shown = achieved(tally, rows, share) | occurrences(more)
     facts = truths(tally, more, rows)
-    if scenario.values["effect"] == 0.0:  # exactly; the cohort shows the chance means of its live-session groups
+    if scenario.values["effect"] == 0.0:  # as declared: groups and the floor leave some hundredths of a point
         facts = facts._replace(estimands=dict.fromkeys(facts.estimands, (0.0, 0.0)))
     return Calibration(mechanism, solved, shown, pooled_covariance(tally, rows, share), facts)
 

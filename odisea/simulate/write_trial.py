@@ -11,10 +11,13 @@ from odisea.errors import Problem, ProtocolError
 from odisea.protocol.model import Protocol
 from odisea.provenance import hashes, write_text
 from odisea.simulate.assumptions import Scenario
-from odisea.simulate.export import export_tables, simulate_cohort, truth_table
+from odisea.simulate.export import export_tables, simulate_cohort
+from odisea.simulate.export_restricted import render_blocks, truth_table
 from odisea.simulate.mechanism import Mechanism
+from odisea.simulate.rehearsal import simulated_trial
 
 TRUTH = "restricted/simulated_truth.csv"
+BLOCKS = "restricted/blocks.json"
 OWNER_ONLY = 0o600
 
 
@@ -27,7 +30,7 @@ def write_trial(
     participants: int,
     key: tuple[int, int],
 ) -> None:
-    """Write FOLDER/export, FOLDER/restricted/allocation.csv and FOLDER/restricted/simulated_truth.csv.
+    """Write FOLDER/export and, in FOLDER/restricted, allocation.csv, crosswalk.csv, blocks.json and simulated_truth.csv.
 
     Parameters
     ----------
@@ -43,7 +46,9 @@ def write_trial(
     Raises
     ------
     ProtocolError
-        The scenario has no people to export.
+        The scenario has no people to export, or its pace makes no calendar.
+    DataError
+        The trial breaks the contract of its dictionary, or the folder holds something else.
     """
     if scenario.textbook:
         raise ProtocolError(
@@ -51,7 +56,7 @@ def write_trial(
                 f"scenario {scenario.id}", "it draws two numbers per participant and has no people to export", "", "Name another scenario"
             )
         )
-    cohort = simulate_cohort(*key, mechanism, participants)
+    trial = simulated_trial(key, scenario, mechanism, simulate_cohort(*key, mechanism, participants), protocol)
     manifest = make_manifest(
         protocol.trial,
         "simulated",
@@ -59,5 +64,6 @@ def write_trial(
         made_by=f"odisea {version('odisea')}",
         inputs=hashes(inputs),
     )
-    write_export(folder / "export", export_tables(*key, mechanism, cohort, protocol), protocol.dictionary, manifest)
-    write_text(folder / TRUTH, render_csv(truth_table(cohort)).decode()).chmod(OWNER_ONLY)
+    write_export(folder / "export", export_tables(trial), protocol.dictionary, manifest)
+    for name, text in ((BLOCKS, render_blocks(trial)), (TRUTH, render_csv(truth_table(trial)).decode())):
+        write_text(folder / name, text).chmod(OWNER_ONLY)

@@ -1,7 +1,13 @@
 """An export folder written and read back, and every way in which it can be wrong."""
 
+import csv
 import json
+import re
+from collections.abc import Callable
+from datetime import date, datetime
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -113,7 +119,7 @@ FAULTS: dict[str, tuple[tuple[tuple[str, str, str], ...], str]] = {
     "missing column": (
         (("visits.csv", "missed_reason", "why"),),
         "visits.csv: row 1: the column missed_reason is missing; the columns are participant_id, visit, planned_date, visit_date, status, "
-        "missed_reason. Add it to the header and to every row.",
+        "missed_reason, assessor_id, assessor_guess, mode. Add it to the header and to every row.",
     ),
     "unknown visit": (
         (("outcomes.csv", "P0001,week6", "P0001,week12"),),
@@ -179,7 +185,8 @@ def test_missing_file_is_told(folder: Path) -> None:
     (folder / "outcomes.csv").unlink()
     assert told(folder) == [
         "outcomes.csv: the file is missing from the export folder; the files are participants.csv, screening.csv, visits.csv, "
-        "outcomes.csv, disposition.csv, odi.csv, sessions_calendar.csv, live_sessions.csv, diary.csv, moodle_events.csv. "
+        "outcomes.csv, disposition.csv, conmeds.csv, harms.csv, deviations.csv, odi.csv, satisfaction.csv, sessions_calendar.csv, "
+        "live_sessions.csv, live_groups.csv, diary.csv, moodle_events.csv. "
         "Add it; a file without rows still needs its header."
     ]
 
@@ -286,6 +293,7 @@ def test_rows_are_sorted_by_key_with_visits_in_the_order_of_the_schedule(folder:
 
 def test_allocation_stands_beside_the_export_folder_and_not_in_it(folder: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == [
+        "datapackage.json",
         "export_manifest.json",
         "odi.csv",
         "outcomes.csv",
@@ -329,3 +337,102 @@ def test_table_that_breaks_the_contract_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"odi\.csv: row 2, column item_01: found '6'"):
         write_export(tmp_path / "export", list(tables.values()), PROTOCOL.dictionary, make_manifest(PROTOCOL.trial, "real"))
     assert not list(tmp_path.iterdir())
+
+
+# ---------------------------------------------------------------- the description for other programs
+
+TYPED: dict[str, Callable[[str], Any]] = {
+    "string": str,
+    "integer": int,
+    "number": float,
+    "date": date.fromisoformat,
+    "boolean": {"true": True, "false": False}.__getitem__,
+}
+
+
+def package_of(folder: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((folder / "datapackage.json").read_text(encoding="utf-8"))
+    return content
+
+
+def checked_by_the_description(folder: Path) -> list[str]:
+    """What is wrong with a folder by its `datapackage.json` alone: a small reader of the Frictionless rules that we use."""
+    faults, tables = [], {}
+    for resource in package_of(folder)["resources"]:
+        content = (folder / resource["path"]).read_bytes()
+        if (resource["bytes"], resource["hash"]) != (len(content), f"sha256:{sha256(content).hexdigest()}"):
+            faults.append(f"{resource['path']}: other bytes")
+        header, *rows = csv.reader(content.decode().splitlines())
+        tables[resource["name"]] = {name: [row[place] for row in rows] for place, name in enumerate(header)}
+        schema = resource["schema"]
+        if header != [field["name"] for field in schema["fields"]]:
+            faults.append(f"{resource['path']}: other columns")
+        for field, cells in zip(schema["fields"], zip(*rows, strict=True), strict=False):
+            faults += [f"{resource['path']}: {field['name']} {cell!r}" for cell in cells if not allows(field, cell)]
+        keys = list(zip(*(tables[resource["name"]][name] for name in schema.get("primaryKey", ())), strict=True))
+        if len(set(keys)) < len(keys):
+            faults.append(f"{resource['path']}: a key twice")
+    for resource in package_of(folder)["resources"]:
+        for link in resource["schema"].get("foreignKeys", ()):
+            known = tables[link["reference"]["resource"]][link["reference"]["fields"]]
+            if set(tables[resource["name"]][link["fields"]]) - set(known):
+                faults.append(f"{resource['path']}: {link['fields']} unknown")
+    return faults
+
+
+def allows(field: dict[str, Any], cell: str) -> bool:
+    limits = field.get("constraints", {})
+    if not cell:
+        return not limits.get("required", False)
+    try:
+        value = datetime.strptime(cell, field["format"]) if field["type"] == "datetime" else TYPED[field["type"]](cell)
+    except (ValueError, KeyError):
+        return False
+    in_range = limits.get("minimum", value) <= value <= limits.get("maximum", value)
+    return in_range and cell in limits.get("enum", [cell]) and re.fullmatch(limits.get("pattern", ".*"), cell) is not None
+
+
+def test_the_description_alone_finds_nothing_wrong_with_the_folder(folder: Path) -> None:
+    package = package_of(folder)
+    assert (package["profile"], package["name"]) == ("tabular-data-package", PROTOCOL.trial)
+    assert [resource["path"] for resource in package["resources"]] == ["participants.csv", "visits.csv", "outcomes.csv", "odi.csv"]
+    assert checked_by_the_description(folder) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        ("odi.csv", "P0001,baseline,3,", "P0001,baseline,6,", "odi.csv: item_01 '6'"),
+        ("odi.csv", "P0001,baseline,3,", "P0001,baseline,x,", "odi.csv: item_01 'x'"),
+        ("visits.csv", "P0001,baseline,,done", "P0001,baseline,03/10/2025,done", "visits.csv: visit_date '03/10/2025'"),
+        ("visits.csv", "P0001,baseline,,done", "P0001,baseline,,", "visits.csv: status ''"),
+        ("outcomes.csv", "P0001,week6", "P0001,week12", "outcomes.csv: visit 'week12'"),
+        ("participants.csv", "P0001,", "p1,", "participants.csv: participant_id 'p1'"),
+        ("odi.csv", "P0001,week6", "P0001,baseline", "odi.csv: a key twice"),
+        ("odi.csv", "P0001,baseline", "P0099,baseline", "odi.csv: participant_id unknown"),
+    ],
+)
+def test_what_breaks_the_contract_breaks_the_description(file: str, old: str, new: str, said: str, folder: Path) -> None:
+    edit(folder / file, old, new)
+    assert said in checked_by_the_description(folder)
+    assert f"{file}: other bytes" in checked_by_the_description(folder)
+
+
+def test_an_empty_file_is_described_too(tmp_path: Path) -> None:
+    harms = make_table("harms.csv", list(PROTOCOL.dictionary.files["harms.csv"].columns), [])
+    write_export(tmp_path / "export", [*small_trial().values(), harms], PROTOCOL.dictionary, make_manifest(PROTOCOL.trial, "real"))
+    assert "harms.csv" in {resource["path"] for resource in package_of(tmp_path / "export")["resources"]}
+    assert checked_by_the_description(tmp_path / "export") == []
+
+
+def test_a_crosswalk_of_another_export_is_not_overwritten(tmp_path: Path) -> None:
+    columns = ["participant_id", "source", "source_key"]
+    tables = [*small_trial().values(), make_table("restricted/crosswalk.csv", columns, [["P0001", "moodle", "1001"]])]
+    manifest = make_manifest(PROTOCOL.trial, "simulated")
+    write_export(tmp_path / "export", tables, PROTOCOL.dictionary, manifest)
+    written = tmp_path / "restricted" / "crosswalk.csv"
+    assert written.read_text(encoding="utf-8") == "participant_id,source,source_key\nP0001,moodle,1001\n"
+    assert written.stat().st_mode & 0o077 == 0
+    (tmp_path / "restricted" / "allocation.csv").unlink()
+    with pytest.raises(DataError, match=r"crosswalk\.csv: the file exists and belongs to another export"):
+        write_export(tmp_path / "other", tables, PROTOCOL.dictionary, manifest)

@@ -127,7 +127,7 @@ def test_the_page_shows_the_record_and_says_what_is_outside(tmp_path: Path) -> N
     path = tmp_path / "simulator.json"
     path.write_text(json.dumps(record()), encoding="utf-8")
     text = page(read_record(path))
-    for cell in ("30.0", "**no**", "0.8012", "[0.972]", "0.0612 ± 0.0024", "2.10 / 2.20", "40 %", "10,000 replicates"):
+    for cell in ("30.01", "**no**", "0.8012", "[0.972]", "0.0612 ± 0.0024", "2.10 / 2.20", "40 %", "10,000 replicates"):
         assert cell in text, cell
 
 

@@ -83,10 +83,10 @@ def test_without_assumptions_an_example_is_not_simulated(command: str, name: str
 
 @pytest.mark.parametrize(
     ("name", "why"),
-    [*NOT_OURS.items(), ("three_arm_example", "simulated so far are two arms of equal size")],
+    [*NOT_OURS.items(), ("three_arm_example", "ineligible_I5: no such criterion can be assumed")],
 )
 @pytest.mark.parametrize("command", ["power", "simulate"])
-def test_with_assumptions_an_example_is_refused_for_its_design(command: str, name: str, why: str, tmp_path: Path) -> None:
+def test_with_anothers_assumptions_an_example_is_refused(command: str, name: str, why: str, tmp_path: Path) -> None:
     """The assumptions are those of our own trial under the example's name."""
     options: list[object] = []
     for kind in ("assumptions", "scenarios"):
@@ -94,8 +94,8 @@ def test_with_assumptions_an_example_is_refused_for_its_design(command: str, nam
         (tmp_path / f"{kind}.yaml").write_text(text.replace("trial: nct07248813", f"trial: {name}"), encoding="utf-8")
         options += [f"--{kind}", tmp_path / f"{kind}.yaml"]
     said = run_odisea(command, path_of(name), *options, "--scenario", "registered", "--store", tmp_path, "-o", tmp_path / "output")
-    assert (said.code, said.printed, len(said.messages)) == (1, "", 1), said.messages
-    assert why in said.messages[0]
+    assert (said.code, said.printed) == (1, "")
+    assert any(why in message for message in said.messages), said.messages
     assert not (tmp_path / "output").exists()
 
 

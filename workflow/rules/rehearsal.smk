@@ -9,6 +9,8 @@ rule simulate:
         directory("results/{trial}/rehearsal/export"),
         "results/{trial}/rehearsal/restricted/allocation.csv",
         "results/{trial}/rehearsal/restricted/simulated_truth.csv",
+        "results/{trial}/rehearsal/restricted/crosswalk.csv",
+        "results/{trial}/rehearsal/restricted/blocks.json",
     log:
         "results/{trial}/rehearsal/simulate.log",
     shell:
