@@ -6,7 +6,7 @@ from scipy.special import betainc, betaincc, ndtr, ndtri, stdtrit
 
 from odisea.analyse.imputation import ancova_imputed
 from odisea.analyse.linear import ancova
-from odisea.analyse.responder import responder_effect
+from odisea.analyse.responder import responder_effect, responder_effects
 from odisea.compiled import compiled
 from odisea.data.trial import Analysis, Estimate, Floats, Method, Trial
 
@@ -32,6 +32,23 @@ def estimate(trial: Trial, analysis: Analysis) -> Estimate:
     if analysis.method in (Method.ANCOVA_MI.value, Method.ANCOVA_MI_LIMIT.value):
         return ancova_imputed(trial, analysis)
     return responder_effect(trial, analysis)
+
+
+@compiled
+def estimate_two(trial: Trial, analysis: Analysis) -> tuple[Estimate, Estimate]:
+    """Return the log odds ratio of a planned analysis, and the risk difference that the same fit gives.
+
+    For loops in which the second analysis is planned right after the first: `shares_fit` says so. Both are bit by bit
+    what `estimate` gives for each.
+    """
+    return responder_effects(trial, analysis)
+
+
+def shares_fit(first: Analysis, second: Analysis) -> bool:
+    """Return whether the second analysis is the risk difference of the logistic model whose odds ratio the first is."""
+    methods = (first.method, second.method) == (Method.RESPONDER_LOG_ODDS_RATIO, Method.RESPONDER_RISK_DIFFERENCE)
+    pairs = zip(first[1:], second[1:], strict=True)
+    return methods and all(np.array_equal(np.asarray(a), np.asarray(b)) for a, b in pairs)
 
 
 def finish(estimates: ArrayLike, se: ArrayLike, df: ArrayLike, alpha: ArrayLike) -> tuple[Floats, Floats, Floats]:

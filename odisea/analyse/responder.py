@@ -127,19 +127,40 @@ def _risk_difference(design: Design, outcome: Floats, fit: LogisticFit) -> tuple
 
 
 @compiled
-def responder_effect(trial: Trial, analysis: Analysis) -> Estimate:
-    """Return the effect on response: the conditional log odds ratio or the marginal risk difference, as the method says.
+def _odds_ratio(design: Design, fit: LogisticFit) -> tuple[float, float]:
+    """Return the log odds ratio of the arm and its variance."""
+    spread = fit.factor[design.rank - 1, design.rank - 1] * design.triangle[-1, -1]
+    return arm_coefficient(design, fit), 1.0 / (spread * spread)
 
-    The reference distribution is normal (df inf).
-    """
+
+@compiled
+def _effect(design: Design, effect: float, variance: float) -> Estimate:
+    """Return an effect with the normal distribution for reference (df inf)."""
+    if not variance > 0.0:
+        return no_estimate(Reason.NO_RESIDUAL_VARIANCE.value, design.n_arm, design.n_reference)
+    return estimated(effect, variance, np.inf, design, variance, 0.0, 0.0)
+
+
+@compiled
+def responder_effect(trial: Trial, analysis: Analysis) -> Estimate:
+    """Return the effect on response: the conditional log odds ratio or the marginal risk difference, as the method says."""
     design, outcome, fit = fit_responders(trial, analysis)
     if fit.reason != Reason.NONE.value:
         return no_estimate(fit.reason, design.n_arm, design.n_reference)
     if analysis.method == Method.RESPONDER_LOG_ODDS_RATIO.value:
-        spread = fit.factor[design.rank - 1, design.rank - 1] * design.triangle[-1, -1]
-        effect, variance = arm_coefficient(design, fit), 1.0 / (spread * spread)
+        effect, variance = _odds_ratio(design, fit)
     else:
         effect, variance = _risk_difference(design, outcome, fit)
-    if not variance > 0.0:
-        return no_estimate(Reason.NO_RESIDUAL_VARIANCE.value, design.n_arm, design.n_reference)
-    return estimated(effect, variance, np.inf, design, variance, 0.0, 0.0)
+    return _effect(design, effect, variance)
+
+
+@compiled
+def responder_effects(trial: Trial, analysis: Analysis) -> tuple[Estimate, Estimate]:
+    """Return the log odds ratio and the risk difference of one and the same fit: what `responder_effect` gives for each."""
+    design, outcome, fit = fit_responders(trial, analysis)
+    if fit.reason != Reason.NONE.value:
+        none = no_estimate(fit.reason, design.n_arm, design.n_reference)
+        return none, none
+    odds, odds_variance = _odds_ratio(design, fit)
+    risk, risk_variance = _risk_difference(design, outcome, fit)
+    return _effect(design, odds, odds_variance), _effect(design, risk, risk_variance)

@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from odisea.analyse.estimate import estimate
+from odisea.analyse.estimate import estimate, estimate_two, shares_fit
 from odisea.compiled import compiled
 from odisea.data.derive import Recipes, build_rows
-from odisea.data.trial import N_FIELDS, Analysis, Trial
+from odisea.data.trial import N_FIELDS, Analysis, Estimate, Trial
 from odisea.simulate.mechanism import Mechanism
 from odisea.simulate.replicate import Cohort, make_cohort, simulate_trial
 
@@ -32,6 +32,7 @@ class AnalysisTable(NamedTuple):
     covariate_ends: Ints  # (n_analyses + 1,)
     imputation: Ints
     imputation_ends: Ints
+    shared: Ints  # (n_analyses,) 1 where the analysis before it is fitted with it: `odisea.analyse.estimate.shares_fit`
 
 
 class Job(NamedTuple):
@@ -62,6 +63,7 @@ def make_table(analyses: Sequence[Analysis]) -> AnalysisTable:
         covariate_ends,
         imputation,
         imputation_ends,
+        np.array([int(place > 0 and shares_fit(analyses[place - 1], one)) for place, one in enumerate(analyses)], dtype=np.int64),
     )
 
 
@@ -96,19 +98,30 @@ def run_range(
         build_rows(cohort.recorded, recipes, values)
         trial = Trial(values, cohort.arm, seed, replicate)
         for number in range(out.shape[1]):
-            result = estimate(trial, analysis_at(table, number))
-            fields = out[index, number]
-            fields[0] = result.estimate
-            fields[1] = result.se
-            fields[2] = result.df
-            fields[3] = result.n_arm
-            fields[4] = result.n_reference
-            fields[5] = result.within
-            fields[6] = result.between
-            fields[7] = result.mcse
-            fields[8] = result.status
-            fields[9] = result.reason
+            if table.shared[number] == 1:
+                continue
+            if number + 1 < out.shape[1] and table.shared[number + 1] == 1:
+                odds, risk = estimate_two(trial, analysis_at(table, number))
+                keep(odds, out[index, number])
+                keep(risk, out[index, number + 1])
+            else:
+                keep(estimate(trial, analysis_at(table, number)), out[index, number])
     return True
+
+
+@compiled
+def keep(result: Estimate, fields: Floats) -> None:
+    """Write an estimate into its fields, in the order of `Estimate`."""
+    fields[0] = result.estimate
+    fields[1] = result.se
+    fields[2] = result.df
+    fields[3] = result.n_arm
+    fields[4] = result.n_reference
+    fields[5] = result.within
+    fields[6] = result.between
+    fields[7] = result.mcse
+    fields[8] = result.status
+    fields[9] = result.reason
 
 
 def run_batch(job: Job, first: int, last: int) -> Floats:

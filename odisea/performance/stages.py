@@ -100,11 +100,11 @@ def _timed(name: str, loop: Loop, draws: int, given: tuple[int, int, Mechanism, 
 def _draws(mechanism: Mechanism, cohort: Cohort) -> dict[str, int]:
     """Return how many random numbers each stage makes for one trial, whether or not it uses all four of an address."""
     n, treated = cohort.units.size, int(cohort.exposed.sum())
-    candidates = CANDIDATES_PER_PLACE * n + 8
+    candidates, free = int(CANDIDATES_PER_PLACE * n) + 8, float(np.prod(1.0 - mechanism.population.criteria))
     groups = -(-treated // mechanism.course.group_size) if mechanism.course.group_sd > 0.0 else 0
     leaks = n if mechanism.course.leak_share > 0.0 else 0
     addresses = {
-        "screening and enrolment": candidates * (N_TRAITS // 4 + 1) + n,
+        "screening and enrolment": candidates + round(candidates * free) * (N_TRAITS // 4 + 1) + n,
         "course without programme, baseline visit": n * (1 + 2 + 1 + 2 + 3 + 3 + 1),
         "randomisation": n,
         "six weeks: events, adherence, disability, pain": WEEKS * (n + 2 * treated) + leaks + groups,

@@ -102,7 +102,7 @@ def anchor_page(record: Record) -> str:
     for is_set, title in BLOCKS.items():
         rows = [row for row in record["statistics"] if row["set"] == is_set]
         parts += [f"## {title}\n", table(ANCHOR_HEAD, map(anchor_line, rows))]
-    missed = [row["label"] for row in record["statistics"] if not row["inside"]]
+    missed = [f"{row['label']}{': ' if row['weakness'] else ''}{row['weakness']}" for row in record["statistics"] if not row["inside"]]
     parts += ["## What the model cannot match\n", missed_text(missed)]
     return "\n".join(parts)
 

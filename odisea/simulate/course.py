@@ -143,9 +143,14 @@ def dose_response(model: CourseModel, full: float, low: float, high: float, dose
     full, low, high : float
         1 - exp(-curvature), and the threshold's logistic curve at doses 0 and 1.
     """
-    smooth = (1.0 - exponential(-model.dose_curvature * dose)) / full
     step = 1.0 / (1.0 + exponential((model.threshold - dose) / model.threshold_width))
-    return (1.0 - model.threshold_weight) * smooth + model.threshold_weight * (step - low) / (high - low)
+    return (1.0 - model.threshold_weight) * smooth_response(model, full, dose) + model.threshold_weight * (step - low) / (high - low)
+
+
+@inlined
+def smooth_response(model: CourseModel, full: float, dose: float) -> float:
+    """Return the part with diminishing returns, 0 at dose 0 and 1 at dose 1."""
+    return (1.0 - exponential(-model.dose_curvature * dose)) / full
 
 
 @compiled
@@ -167,8 +172,14 @@ def programme_effect(model: CourseModel, week: int, dose: Floats, started: Float
     low = 1.0 / (1.0 + exponential(model.threshold / model.threshold_width))
     high = 1.0 / (1.0 + exponential((model.threshold - 1.0) / model.threshold_width))
     progress, attention = week / WEEKS, model.attention_share
+    if model.threshold_weight == 0.0:
+        for i in range(dose.size):
+            out[i] = smooth_response(model, full, dose[i])
+    else:
+        for i in range(dose.size):
+            out[i] = dose_response(model, full, low, high, dose[i])
     for i in range(dose.size):
-        response = (1.0 - attention) * dose_response(model, full, low, high, dose[i]) + (attention * started[i] + leak[i]) * progress
+        response = (1.0 - attention) * out[i] + (attention * started[i] + leak[i]) * progress
         out[i] = model.effect * response * sensitivity[i]
 
 

@@ -64,11 +64,20 @@ def covariate_score(model: DropoutModel, recorded: Floats, out: Floats) -> None:
 
 
 @compiled
+def relative_hazards(score: Floats) -> Floats:
+    """Return the exponentials of the covariate scores: the same in every week."""
+    out = np.empty(score.size)
+    for i in range(score.size):
+        out[i] = exponential(score[i])
+    return out
+
+
+@compiled
 def weekly_hazards(
     model: DropoutModel,
     week: int,
     exposed: Ints,
-    score: Floats,
+    relative: Floats,
     frailty: Floats,
     live: Floats,
     diary: Floats,
@@ -81,8 +90,8 @@ def weekly_hazards(
     ----------
     exposed : int64 (n,)
         1 in the programme arm.
-    score : float64 (n,)
-        From `covariate_score`.
+    relative : float64 (n,)
+        Relative hazard by recorded baseline variables: the exponential of `covariate_score`.
     frailty : float64 (n,)
         Latent engagement: what low adherence is to the programme arm, it is to the control arm, where nobody records it.
     live, diary, disability : float64 (n,)
@@ -96,13 +105,13 @@ def weekly_hazards(
     base_mnar = timing * model.active[MNAR] * exponential(model.log_hazard[MNAR])
     shift = exponential(model.arm_shift)
     slope_control, slope_programme = model.mnar_slope[0] / model.disability_scale, model.mnar_slope[1] / model.disability_scale
-    for i in range(score.size):
+    for i in range(relative.size):
         in_programme = exposed[i] == 1
         arm = shift if in_programme else 1.0
         slope = slope_programme if in_programme else slope_control
         taken_up = 0.5 * (live[i] + diary[i] / 7.0)
         mcar[i] = arm * base_mcar
-        covariates[i] = arm * base_covariates * exponential(score[i])
+        covariates[i] = arm * base_covariates * relative[i]
         unwilling = -model.adherence_slope * (taken_up - 0.5) if in_programme else -model.frailty_slope * frailty[i]
         adherence[i] = arm * base_adherence * exponential(unwilling)
         mnar[i] = arm * base_mnar * exponential(slope * (disability[i] - model.disability_centre))
@@ -133,11 +142,12 @@ def draw_loss(
         Latent disability under the allocated arm.
     """
     uniforms, hazards = np.empty((4, units.size)), np.empty((N_CAUSES + 1, units.size))
+    relative = relative_hazards(score)
     week_lost[:] = NEVER
     cause[:] = NEVER
     for week in range(WEEKS):
         fill_uniform(seed, replicate, LOSS, week, units, uniforms)
-        weekly_hazards(model, week, exposed, score, frailty, live[week], diary[week], disability[week + 1], hazards)
+        weekly_hazards(model, week, exposed, relative, frailty, live[week], diary[week], disability[week + 1], hazards)
         total = hazards[N_CAUSES]
         for i in range(units.size):
             uniforms[2, i] = exponential(-total[i])
@@ -174,10 +184,11 @@ def add_loss_probabilities(
 ) -> None:
     """Add every participant's probability of being lost first to each cause to `shares` (4,); write the rest into `kept` (n,)."""
     hazards, lost = np.empty((N_CAUSES + 1, score.size)), np.empty(score.size)
+    relative = relative_hazards(score)
     total = hazards[N_CAUSES]
     kept[:] = 1.0
     for week in range(WEEKS):
-        weekly_hazards(model, week, exposed, score, frailty, live[week], diary[week], disability[week + 1], hazards)
+        weekly_hazards(model, week, exposed, relative, frailty, live[week], diary[week], disability[week + 1], hazards)
         for i in range(score.size):
             stay = exponential(-total[i])
             lost[i] = kept[i] * (1.0 - stay) / max(total[i], SMALLEST_HAZARD)

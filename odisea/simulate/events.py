@@ -63,6 +63,9 @@ def begin_event(model: EventModel, event: int, week: int, exposed: Ints, male: F
     """Write the week into `first` (n,) of those whom one event meets in it for the first time."""
     control, programme, slope = model.probability[0, event], model.probability[1, event], model.pain_slope[event]
     barred = float(model.female_only[event])
+    lowest, largest = u.min(), max(control, programme) * exponential(np.abs(slope) * LARGEST_EXCESS)
+    if lowest >= largest:  # most weeks have no rare event at all
+        return
     for i in range(u.size):
         base = programme if exposed[i] == 1 else control
         probability = base * exponential(slope * min(max(excess[i], -LARGEST_EXCESS), LARGEST_EXCESS)) * (1.0 - barred * male[i])

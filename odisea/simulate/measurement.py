@@ -38,14 +38,16 @@ def answer_items(
     disability : float64 (n,)
         Latent disability at the visit, in ODI points.
     """
-    transient = np.empty((ITEMS_PER_BLOCK, units.size))
+    transient, level = np.empty((ITEMS_PER_BLOCK, units.size)), np.empty(units.size)
+    for i in range(units.size):
+        level[i] = disability[i] / model.item_width
     for item in range(ITEMS):
         if item % ITEMS_PER_BLOCK == 0:
             fill_normal(seed, replicate, purpose, item // ITEMS_PER_BLOCK, units, transient)
         fresh, own, answer = transient[item % ITEMS_PER_BLOCK], stable[item], items[item]
         offset = model.item_offsets[item]
         for i in range(units.size):
-            category = disability[i] / model.item_width + offset + model.stable_sd * own[i] + model.transient_sd * fresh[i]
+            category = level[i] + offset + model.stable_sd * own[i] + model.transient_sd * fresh[i]
             answer[i] = min(max(np.rint(category), 0.0), model.item_max)
 
 

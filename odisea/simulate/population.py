@@ -139,6 +139,15 @@ def consent_probability(model: PopulationModel, traits: Floats, out: Floats) -> 
 
 
 @compiled
+def meet_free_criteria(seed: int, replicate: int, model: PopulationModel, units: Ints) -> Ints:
+    """Return the candidates among `units` who meet every criterion that no trait decides."""
+    uniforms = np.empty((4, units.size))
+    fill_uniform(seed, replicate, SCREENING, 0, units, uniforms)
+    kept: Ints = units[uniforms[0] < meets_all(model.criteria)]
+    return kept
+
+
+@compiled
 def screen_units(seed: int, replicate: int, model: PopulationModel, units: Ints, outcome: Ints) -> None:
     """Write what screening finds of some candidates, from their draws."""
     traits, pain = np.empty((N_TRAITS, units.size)), np.empty(units.size)
@@ -160,13 +169,25 @@ def first_failures(shares: Floats, u: Floats, place: Ints) -> None:
 
     One uniform number decides: the k-th is the first with probability share_k times the product of (1 - share) before it.
     """
+    everything = meets_all(shares)
     for i in range(u.size):
-        place[i] = 0
+        place[i] = shares.size
+        if u[i] >= everything:
+            kept = 1.0
+            for k in range(shares.size):
+                kept *= 1.0 - shares[k]
+                if u[i] >= kept:
+                    place[i] = k
+                    break
+
+
+@compiled
+def meets_all(shares: Floats) -> float:
+    """Return the probability that a candidate meets every one of independent criteria."""
     kept = 1.0
     for share in shares:
         kept *= 1.0 - share
-        for i in range(u.size):
-            place[i] += 1 if u[i] < kept else 0
+    return kept
 
 
 @compiled

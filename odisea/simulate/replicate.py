@@ -51,6 +51,7 @@ from odisea.simulate.population import (
     TRAIT_PAIN,
     baseline_pain,
     draw_traits,
+    meet_free_criteria,
     record_baseline,
     record_pain,
     screen,
@@ -66,7 +67,7 @@ TEXTBOOK_OUTCOME = int(Purpose.TEXTBOOK_OUTCOME)
 TEXTBOOK_LOSS = int(Purpose.TEXTBOOK_LOSS)
 FORGOTTEN = int(Purpose.COVARIATE_MISSING)
 MESSAGES = int(Purpose.WEEKLY_MESSAGE)
-CANDIDATES_PER_PLACE = 4  # candidates looked at together, per place in the trial
+CANDIDATES_PER_PLACE = 3.75  # candidates looked at together, per place in the trial: mostly enough for all of it
 PROGRAMME_ROWS = 16  # work space per participant of the programme arm
 BASELINE_BLANK, FOLLOW_UP_BLANK = 1, 2  # draws of `leave_blank`
 
@@ -165,13 +166,12 @@ def enrol(seed: int, replicate: int, mechanism: Mechanism, cohort: Cohort) -> bo
     """Screen candidates in order until the cohort is full; record the baseline visit except the ODI."""
     model = mechanism.population
     n = cohort.units.size
-    size = CANDIDATES_PER_PLACE * n + 8
-    units, outcome = np.empty(size, dtype=np.int64), np.empty(size, dtype=np.int64)
-    traits, pain = np.empty((N_TRAITS, size)), np.empty(size)
+    size = int(CANDIDATES_PER_PLACE * n) + 8
     found, first = 0, 0
     while found < n and first + size <= MAX_UNITS:
-        for i in range(size):
-            units[i] = first + i
+        # Whom a criterion without a trait excludes is out whatever the traits are: they are not drawn.
+        units = meet_free_criteria(seed, replicate, model, np.arange(first, first + size))
+        traits, pain, outcome = np.empty((N_TRAITS, units.size)), np.empty(units.size), np.empty(units.size, dtype=np.int64)
         draw_traits(seed, replicate, units, model.mixing, traits)
         baseline_pain(model, traits[TRAIT_PAIN], traits[TRAIT_FLARE], pain)
         record_pain(model, pain, pain)

@@ -96,6 +96,22 @@ def test_the_corridor_gives_the_estimates_of_the_power_loop(loop: pd.DataFrame, 
             assert read_back == theirs[name], (ours["analysis"], name)
 
 
+def test_a_design_variant_takes_the_same_corridor(rehearsal: Rehearsal, store: Path, tmp_path: Path) -> None:
+    variant = ("--variant", "extension_weekly_vas")
+    succeed("simulate", PROTOCOL, *variant, "--scenario", "registered", "--replicate", 7, "--store", store, "-o", tmp_path)
+    varied = Rehearsal(tmp_path)
+    succeed("analyse", PROTOCOL, varied.export, *variant, "--allocation", varied.allocation, "-o", tmp_path / "analysis")
+    # The weekly messages are new and the rest of the trial is the same, so the planned analyses are too.
+    assert read_json(tmp_path / "analysis" / "estimates.json")["estimates"] == rehearsal.analysed()["estimates"]
+    outcomes = csv.DictReader((varied.export / "outcomes.csv").read_text(encoding="utf-8").splitlines())
+    weekly = [row for row in outcomes if row["visit"] == "week3"]
+    assert len(weekly) == 200
+    assert {row["missing"] for row in weekly} >= {"", "lost_to_follow_up"}
+    refused = run_odisea("analyse", PROTOCOL, varied.export, "--allocation", varied.allocation, "-o", tmp_path / "refused")
+    assert (refused.code, refused.printed) == (1, "")
+    assert not (tmp_path / "refused").exists()
+
+
 def test_the_export_has_no_findings(rehearsal: Rehearsal, study: Study) -> None:
     export = read_export(rehearsal.export, study.protocol, rehearsal.allocation)
     assert export.origin == "simulated"

@@ -78,7 +78,7 @@ def people_of_persons(persons: list[Person]) -> People:
 def test_a_calendar_of_the_slow_twins_people_has_exactly_the_events_of_the_engine(name: str, key: tuple[int, int]) -> None:
     world = mechanism(name)
     cohort = simulated(world, 60, *key)
-    persons = World(*key, world).trial(cohort.arm.tolist())
+    persons = World(*key, world).trial((cohort.exposed == 1).tolist())
     run = run_calendar(key, model(), people_of_persons(persons), until_full=True)
     expected = replicate_events(people_of(*key, world, cohort))
     np.testing.assert_array_equal(events_of_the_replicate(run.events()), expected)

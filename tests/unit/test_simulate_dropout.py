@@ -84,7 +84,7 @@ def cohort() -> Cohort:
 def hazards_of(cohort: Cohort, model: DropoutModel, week: int) -> Floats:
     out = np.empty((len(CAUSES) + 1, cohort.units.size))
     seen = (cohort.traits[TRAIT_FRAILTY], cohort.live[week], cohort.diary[week], cohort.actual[week + 1])
-    weekly_hazards(model, week, cohort.exposed, cohort.score, *seen, out)
+    weekly_hazards(model, week, cohort.exposed, np.exp(cohort.score), *seen, out)
     return out
 
 

@@ -326,7 +326,8 @@ def test_every_recorded_value_stands_at_its_resolution_within_its_range() -> Non
             low, high = (0.0, 10.0) if "@" in name else (0.0, 24.0)
         else:
             column = columns[name]
-            low, high = (0.0, len(column.codes or ()) - 1.0) if column.codes else (column.range or (np.nan, np.nan))
+            codes = ("false", "true") if column.type == "bool" else column.codes
+            low, high = (0.0, len(codes) - 1.0) if codes else (column.range or (np.nan, np.nan))
         assert values.min() >= low, name
         assert values.max() <= high, name
 
