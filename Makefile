@@ -3,6 +3,8 @@ PYTHON ?= python3
 USDM_PYTHON ?= python3.12
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 pip := .venv/bin/python -m pip install --quiet
+# Two processes, each with whole files of tests: the suite needs some twelve minutes of processor time.
+parallel := -n 2 --dist loadfile
 
 .PHONY: all test test-full test-usdm bench lock format
 # Set-up and the main job: check, power in every required scenario, a rehearsal, the reports.
@@ -15,11 +17,11 @@ test: .venv/ready
 	ruff format --check .
 	snakefmt --check Snakefile workflow
 	mypy
-	python -m pytest -m "not full"
+	python -m pytest $(parallel) -m "not full"
 
 # With the tests that take longer.
 test-full: .venv/ready
-	python -m pytest
+	python -m pytest $(parallel)
 
 # The USDM export against the package usdm4, in an environment of its own (Python 3.12 or newer).
 test-usdm: .venv/ready .venv-usdm/ready
