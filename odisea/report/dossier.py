@@ -51,8 +51,8 @@ Spread, correlation and change of the control arm are the prototype's; groups, c
 Where the two differ, the reasons are these. The prototype had one logit for all losses: every loss had a little of every
 reason. Here a loss has one cause, and the parts stand for the slopes: half of the losses at random are for low engagement,
 three tenths for recorded characteristics, the rest by chance; of those not at random, 65 % are by current disability. So
-completers keep more of their spread here (larger standard errors), non-adherence biases complete cases less, and
-arm-dependent losses bias more where there is an effect and about as much where there is none. Rescue courses and other
+completers keep more of their spread here (larger standard errors), non-adherence biases complete cases a little less, and
+losses of opposite sign bias somewhat more where there is an effect and somewhat less where there is none. Rescue courses and other
 rehabilitation happen here and did not there. The arms have one pooled SD here, the prototype printed that of both together.
 """
 CLUSTERING = """## Live-session groups
