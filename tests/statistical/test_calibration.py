@@ -124,7 +124,7 @@ def test_the_baseline_sd_follows_the_model_where_the_scenario_says_so() -> None:
 
 def test_no_effect_is_no_difference_for_anybody() -> None:
     """Whatever is asked, the answer is 0 to the last bit; only live-session groups, which exist in one arm, could make a difference."""
-    found = calibrate(scenario("null", live_icc=0.0), mechanism("null", live_icc=0.0), *analysis_rows(), SEED, FEWER, 1)
+    found = calibrate(scenario("null"), mechanism("null"), *analysis_rows(), SEED, FEWER, 1)
     assert found.mechanism.course.effect == found.mechanism.course.group_sd == 0.0
     assert found.achieved["effect"] == found.achieved["vas_effect"] == (0.0, 0.0)
     assert set(found.truths.estimands.values()) == {(0.0, 0.0)}
@@ -137,11 +137,11 @@ def test_no_effect_is_no_difference_for_anybody() -> None:
 
 def test_groups_without_an_effect_leave_a_truth_of_zero_and_hardly_anything_beside() -> None:
     """The truth is stated as 0; the cohort shows chance, and some hundredths of a point that the floor makes of the groups' spread."""
-    found = calibration("null", FEWER)
+    found = calibration("clustered", FEWER)
     assert set(found.truths.estimands.values()) == {(0.0, 0.0)}
     value, mcse = found.achieved["effect"]
     assert mcse > 0.0
-    assert abs(value) < 0.05 + Z * mcse
+    assert abs(value) < 0.1 + Z * mcse
     assert found.achieved["odi_sd_week6_tele"][0] > found.achieved["odi_sd_week6_control"][0]
 
 

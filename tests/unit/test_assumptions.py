@@ -181,7 +181,7 @@ def test_the_required_scenarios_are_exactly_those_agreed() -> None:
     assert changed("evidence_based") == {"effect": -4.5}
     assert changed("sceptical") == {"effect": -2.0}
     assert changed("optimistic") == {"effect": -6.8}
-    assert changed("null") == {"effect": 0.0}
+    assert changed("null") == {"effect": 0.0, "live_icc": 0.0}
     assert changed("no_attrition") == {**registered, "loss_total": 0.0, "item_blank_week6": 0.0}
     by_arm = changed("mnar_by_arm")
     assert {name: by_arm[name] for name in (*registered, *MISLEADING)} == {**registered, **MISLEADING}
