@@ -2,11 +2,13 @@
 PYTHON ?= python3
 USDM_PYTHON ?= python3.12
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# Small matrices only: threads of the linear algebra library would wait for each other.
+export OPENBLAS_NUM_THREADS ?= 1
 pip := .venv/bin/python -m pip install --quiet
 # Two processes, each with whole files of tests: the suite needs some twelve minutes of processor time.
 parallel := -n 2 --dist loadfile
 
-.PHONY: all test test-full test-usdm bench lock format
+.PHONY: all test test-full test-usdm bench bench-mice lock format
 # Set-up and the main job: check, power in every required scenario, a rehearsal, the reports.
 all: .venv/ready
 	snakemake
@@ -29,6 +31,10 @@ test-usdm: .venv/ready .venv-usdm/ready
 
 bench: .venv/ready
 	odisea bench -o results/bench
+
+# The same with R's mice beside the imputation; needs R (Debian: apt install r-cran-mice). Nothing else does.
+bench-mice: .venv/ready
+	odisea bench --mice -o results/bench
 
 format: .venv/ready
 	ruff check --fix .

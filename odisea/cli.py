@@ -14,6 +14,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+# The matrices here are small: threads of the linear algebra library only wait for each other. It reads this when it is loaded.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -55,6 +58,14 @@ class Language(StrEnum):
 
     en = "en"
     es = "es"
+
+
+class DossierPage(StrEnum):
+    """Pages of the dossier."""
+
+    all = "all"
+    simulator = "simulator"
+    missing_outcomes = "missing_outcomes"
 
 
 class ReportKind(StrEnum):
@@ -293,6 +304,10 @@ def power(
     replicates: Annotated[int | None, typer.Option("--replicates", min=2, help="Simulated trials; default: the scenario file's.")] = None,
     seed: SeedOption = None,
     threads: Annotated[int | None, typer.Option("--workers", min=1, help="Threads; no number depends on them.")] = None,
+    per_trial: Annotated[
+        int,
+        typer.Option("--per-trial", min=0, help="Replicates with the analyses outside the compiled loop too (slow)."),
+    ] = 0,
     assumptions: AssumptionsOption = None,
     scenarios: ScenariosOption = None,
     variant: VariantOption = None,
@@ -302,7 +317,7 @@ def power(
 
     With one scenario the files go to OUTPUT, with several to OUTPUT/SCENARIO.
     """
-    from odisea.performance.power import chosen_scenarios, prepare, write_power
+    from odisea.performance.power import carry_out_per_trial, chosen_scenarios, prepare, write_power
     from odisea.performance.power import replicate as run_replicates
     from odisea.provenance import typed_command
 
@@ -316,8 +331,11 @@ def power(
             run = prepare(study, one, key, store, threads or workers())
         with counting(one.id, count) as advance:
             results = run_replicates(run, count, store, threads or workers(), advance)
+        beyond = min(per_trial, count)
+        with counting(f"{one.id}: per trial", max(beyond, 1)) as advance:
+            slow = carry_out_per_trial(study, run, beyond, advance)
         folder = output if len(chosen) == 1 else output / one.id
-        write_power(study, run, results, folder, typed_command())
+        write_power(study, run, results, folder, typed_command(), slow)
         say(f"{one.id}: {count} replicates -> {folder}")
 
 
@@ -346,9 +364,13 @@ def analyse(
     output: Output,
     allocation: Annotated[Path | None, typer.Option("--allocation", help="The allocation file.")] = None,
     blind: Annotated[bool, typer.Option("--blind", help="Without the allocation: participant flow and baseline table only.")] = False,
+    randomisation: Annotated[
+        Path | None,
+        typer.Option("--randomisation", help="The opened plan of the randomisation; default: blocks.json beside the allocation, if there."),
+    ] = None,
     variant: VariantOption = None,
 ) -> None:
-    """Run every planned analysis on an export folder; the primary results are computed twice."""
+    """Run every planned analysis on an export folder; those of the compiled loop are computed twice."""
     if blind == (allocation is not None):
         raise OdiseaError(
             Problem(
@@ -358,6 +380,7 @@ def analyse(
                 "Give --allocation FILE or --blind",
             )
         )
+    from odisea.analyse.randomised import read_opened_plan
     from odisea.analyse.results import analysis_results
     from odisea.data.read_export import read_export
     from odisea.protocol.load import load_located_protocol
@@ -366,9 +389,10 @@ def analyse(
     located = load_located_protocol(protocol, variant)
     loaded = located.value
     data = read_export(export, loaded, allocation)
-    outputs = [write_json(output / name, content) for name, content in analysis_results(data, loaded).items()]
+    opened, plan = read_opened_plan(randomisation, allocation)
+    outputs = [write_json(output / name, content) for name, content in analysis_results(data, loaded, plan).items()]
     files = sorted(path for path in export.rglob("*") if path.is_file())
-    inputs = [*located.files, *files, *([allocation] if allocation else [])]
+    inputs = [*located.files, *files, *(path for path in (allocation, opened) if path)]
     details = {"trial": loaded.trial, "origin": data.origin, "changed_files": list(data.changed_files)}
     details |= {"variant": variant} if variant else {}
     write_json(output / "manifest.json", manifest(typed_command(), inputs, outputs, details))
@@ -416,13 +440,14 @@ def report(
 def bench(
     output: Output,
     quick: Annotated[bool, typer.Option("--quick", help="Seconds instead of minutes.")] = False,
+    mice: Annotated[bool, typer.Option("--mice", help="Imputation with auxiliaries beside R's mice too; needs Rscript.")] = False,
     protocol: Annotated[Path, typer.Option("--protocol", help="The trial's YAML file.")] = Path("protocol/nct07248813.yaml"),
 ) -> None:
     """Time the replicate loop next to the same work in statsmodels, in one run, as bench.json."""
     from odisea.performance.bench import write_bench
 
     study = read_study(protocol, None, None)
-    say(write_bench(study, resolved(study, "registered"), Path("results"), output, quick))
+    say(write_bench(study, resolved(study, "registered"), Path("results"), output, quick, mice))
 
 
 @app.command(epilog=example("odisea calendar protocol/nct07248813.yaml -o results/nct07248813/calendar"))
@@ -458,7 +483,10 @@ def calendar(
 def dossier(
     protocol: ProtocolPath,
     output: Output,
-    replicates: Annotated[int, typer.Option("--replicates", min=100, help="Replicates per scenario.")] = 10_000,
+    replicates: Annotated[
+        int | None, typer.Option("--replicates", min=100, help="Replicates per scenario; default 10,000, for missing outcomes 20,000.")
+    ] = None,
+    page: Annotated[DossierPage, typer.Option("--page", help="Which page.")] = DossierPage.all,
     anchor: Annotated[
         Path | None, typer.Option("--anchor", metavar="FOLDER", help="The Ashar trial's public file: lay the simulator beside it.")
     ] = None,
@@ -466,26 +494,34 @@ def dossier(
     scenarios: ScenariosOption = None,
     store: StoreOption = Path("results"),
 ) -> None:
-    """Lay the simulator beside what was published: acceptance bands, closed forms, the prototype, live-session groups.
+    """Lay the simulator beside what was published, and the analyses of missing outcomes beside what is true.
 
-    Writes simulator.json and simulator.md; with --anchor, anchor_ashar.json and anchor_ashar.md alone.
+    Writes simulator.json and .md (acceptance bands, closed forms, the prototype, live-session groups) and
+    missing_outcomes.json and .md; with --anchor, anchor_ashar.json and anchor_ashar.md alone.
     """
     from odisea.performance.anchor import write_anchor
     from odisea.performance.anchor_ashar import read_ashar
     from odisea.performance.dossier import write_dossier
+    from odisea.performance.missing_outcomes import write_missing_outcomes
     from odisea.provenance import typed_command
     from odisea.report.dossier import write_anchor_page, write_page
+    from odisea.report.dossier_missing import write_missing_page
 
     study = read_study(protocol, assumptions, scenarios)
     if anchor is not None:
         real = read_ashar(anchor, protocol.parent / "examples" / "ashar_prt")
         with working("simulating beside the real trial"):
-            found = write_anchor(study, real, store, output, replicates, workers(), typed_command())
+            found = write_anchor(study, real, store, output, replicates or 10_000, workers(), typed_command())
         say(f"{write_anchor_page(found)}")
         return
-    with working("simulating"):
-        write_dossier(study, store, output, replicates, workers(), typed_command())
-    say(f"{write_page(output)}")
+    if page in (DossierPage.all, DossierPage.simulator):
+        with working("simulating"):
+            write_dossier(study, store, output, replicates or 10_000, workers(), typed_command())
+        say(f"{write_page(output)}")
+    if page in (DossierPage.all, DossierPage.missing_outcomes):
+        with working("simulating losses"):
+            write_missing_outcomes(study, store, output, replicates or 20_000, workers(), typed_command())
+        say(f"{write_missing_page(output)}")
 
 
 @app.command(epilog=example("odisea schema -o protocol/schema"))

@@ -1,29 +1,71 @@
 """The planned analyses of one trial, as the rows of estimates.json."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 
+from odisea.analyse.adjusted_means import adjusted_means
 from odisea.analyse.design import in_contrast, make_design
-from odisea.analyse.double import LOGISTIC, verify
+from odisea.analyse.double import verify
 from odisea.analyse.estimate import estimate, finish
+from odisea.analyse.imputed import limit_details
 from odisea.analyse.plan import PlannedAnalysis
 from odisea.analyse.responder import responder_outcome
-from odisea.data.trial import REASON_TEXT, Method, Reason, Status, Trial
+from odisea.analyse.single import Circumstances, Single
+from odisea.data.trial import REASON_TEXT, Method, Reason, Status, Trial, make_trial
 
 SPARSE = 5  # largest count of an arm x outcome cell that is flagged
-VARIANCE = {
-    Method.ANCOVA: "least_squares",
-    Method.ANCOVA_MI: "rubin",
-    Method.ANCOVA_MI_LIMIT: "rubin_limit",
-    Method.RESPONDER_LOG_ODDS_RATIO: "information",
-    Method.RESPONDER_RISK_DIFFERENCE: "ye",
-}
+NOBODY = Circumstances()
 
 
-def analyse_trial(trial: Trial, planned: Iterable[PlannedAnalysis]) -> list[dict[str, Any]]:
-    """Carry out planned analyses on one trial, each repeated independently.
+def carry_out(trial: Trial, planned: PlannedAnalysis, circumstances: Circumstances = NOBODY) -> Single:
+    """Return the result of one planned analysis: by the compiled estimator where there is one, else by the method's file.
+
+    Parameters
+    ----------
+    trial : Trial
+        The analysis data set.
+    planned : PlannedAnalysis
+        As `odisea.analyse.plan.lower_plan` gives it.
+    circumstances : Circumstances
+        Allocation and groups; left out where the analysis needs neither.
+    """
+    data, around = _kept(trial, planned, circumstances)
+    if planned.file:
+        return _method(planned.file)(data, planned, around)
+    return Single(estimate(data, planned.analysis))
+
+
+def _method(file: str) -> Callable[[Trial, PlannedAnalysis, Circumstances], Single]:
+    """Return the method that a file of this room holds; loaded when it is needed, since some bring large libraries."""
+    found: Callable[[Trial, PlannedAnalysis, Circumstances], Single] = import_module(f"{__package__}.{file}").carry_out
+    return found
+
+
+def _kept(trial: Trial, planned: PlannedAnalysis, circumstances: Circumstances) -> tuple[Trial, Circumstances]:
+    """Return the data without participants whose baseline was filled in, where the analysis leaves these out."""
+    filled = circumstances.filled
+    if planned.spec.baseline_missing == "filled" or filled is None:
+        return trial, circumstances
+    keep, group, random = ~filled, circumstances.group, circumstances.randomised
+    if random is not None:
+        place = np.cumsum(keep) - 1
+        order = place[random.order[keep[random.order]]]
+        # Without some participants the blocks of the list shift: the method cannot be drawn again as if the kept had been the list.
+        random = random._replace(order=order, factors=random.factors[:, keep], stratum=random.stratum[keep], scheme=None)
+    kept = make_trial(trial.values[:, keep], trial.arm[keep], trial.seed, trial.replicate)
+    return kept, Circumstances(random, None if group is None else group[keep])
+
+
+def analyse_trial(
+    trial: Trial,
+    planned: Iterable[PlannedAnalysis],
+    circumstances: Circumstances = NOBODY,
+    filled: Mapping[str, int] | None = None,
+) -> list[dict[str, Any]]:
+    """Carry out planned analyses on one trial; those of the compiled loop are repeated independently.
 
     Parameters
     ----------
@@ -31,6 +73,10 @@ def analyse_trial(trial: Trial, planned: Iterable[PlannedAnalysis]) -> list[dict
         The analysis data set.
     planned : iterable of PlannedAnalysis
         As `odisea.analyse.plan.lower_plan` gives them.
+    circumstances : Circumstances
+        Allocation and groups.
+    filled : mapping of str to int, optional
+        How many baseline values of a variable were filled in.
 
     Returns
     -------
@@ -43,14 +89,18 @@ def analyse_trial(trial: Trial, planned: Iterable[PlannedAnalysis]) -> list[dict
     AnalysisError
         The repetition differs (`odisea.analyse.double.verify`).
     """
-    return [_row(trial, analysis) for analysis in planned]
+    return [_row(trial, analysis, circumstances, filled or {}) for analysis in planned]
 
 
-def _row(trial: Trial, planned: PlannedAnalysis) -> dict[str, Any]:
+def _row(trial: Trial, planned: PlannedAnalysis, circumstances: Circumstances, filled: Mapping[str, int]) -> dict[str, Any]:
     """Return one analysis's row."""
     spec, analysis = planned.spec, planned.analysis
-    result = estimate(trial, analysis)
-    verify(trial, analysis, result, planned.id)
+    single = carry_out(trial, planned, circumstances)
+    data, around = _kept(trial, planned, circumstances)
+    if not planned.file:
+        verify(data, analysis, single.estimate, planned.id)
+        single = _with_details(data, planned, around, single)
+    result, interval = single.estimate, single.interval
     low, high, p = finish(result.estimate, result.se, result.df, planned.alpha)
     row: dict[str, Any] = {
         "analysis": planned.id,
@@ -58,34 +108,64 @@ def _row(trial: Trial, planned: PlannedAnalysis) -> dict[str, Any]:
         "outcome": planned.outcome,
         "visit": spec.visit,
         "contrast": planned.contrast.id,
+        "method": spec.method,
         "measure": spec.measure,
         "missing_data": spec.missing_data,
         "role": spec.role,
+        "family": spec.family,
         "estimate": _number(result.estimate),
         "se": _number(result.se),
-        "ci_low": _number(float(low)),
-        "ci_high": _number(float(high)),
+        "ci_low": _number(float(low) if interval is None else interval[0]),
+        "ci_high": _number(float(high) if interval is None else interval[1]),
         "df": _number(result.df),
-        "p": _number(float(p)),
+        "p": _number(float(p) if single.p is None else single.p),
         "alpha": planned.alpha,
         "n_randomised": int(in_contrast(trial, analysis, False).size),
         "n_analysed": int(result.n_arm + result.n_reference),
         "n_analysed_arm": int(result.n_arm),
         "n_analysed_reference": int(result.n_reference),
-        "variance": VARIANCE[Method(analysis.method)],
+        "variance": _variance(planned),
         "within": _number(result.within),
         "between": _number(result.between),
         "mcse": _number(result.mcse),
         "status": Status(int(result.status)).name.lower(),
-        "flags": list(planned.flags),
+        "flags": [*planned.flags, *single.flags],
         "reason": REASON_TEXT[Reason(int(result.reason))],
         "proposed": [_proposal(value) for value in planned.proposed],
+        "details": dict(single.details),
     }
-    row["flags"] += [f"aliased: {name}" for name in aliased(trial, planned)]
-    if analysis.method in LOGISTIC:
-        row["table"] = responder_table(trial, planned)
+    row["flags"] += [f"aliased: {name}" for name in aliased(data, planned)]
+    row["flags"] += [f"filled: {name} {count}" for name, count in filled.items() if _reads(planned, name)]
+    row["flags"] = list(dict.fromkeys(row["flags"]))
+    if spec.entry.binary:
+        row["table"] = responder_table(data, planned)
         row["flags"] += ["sparse_cells"] * any(count <= SPARSE for cells in row["table"].values() for count in cells.values())
     return row
+
+
+def _with_details(trial: Trial, planned: PlannedAnalysis, circumstances: Circumstances, single: Single) -> Single:
+    """Return the estimate of the compiled loop with what the method's file tells beside it."""
+    if planned.spec.entry.file:
+        beside = _method(planned.spec.entry.file)(trial, planned, circumstances)
+        single = single._replace(flags=beside.flags, details=beside.details)
+    elif planned.analysis.method == Method.ANCOVA_MI_LIMIT:
+        single = single._replace(details=limit_details(trial, planned.analysis))
+    means = adjusted_means(trial, planned)
+    return single._replace(details={**single.details, "means": means}) if means else single
+
+
+def _variance(planned: PlannedAnalysis) -> str:
+    """Return the variance's name; Rubin's rules in the limit of infinitely many imputations are told apart."""
+    name = planned.spec.chosen_variance
+    return f"{name}_limit" if name == "rubin" and planned.analysis.method == Method.ANCOVA_MI_LIMIT else name
+
+
+def _reads(planned: PlannedAnalysis, variable: str) -> bool:
+    """Return whether an analysis fills in a variable's missing baseline values."""
+    if planned.spec.baseline_missing == "excluded":
+        return False
+    read = {name for name, _ in planned.terms} | set(planned.imputation)
+    return variable in read or (planned.spec.entry.binary and variable == planned.baseline)
 
 
 def _number(value: float) -> float | None:
@@ -100,8 +180,7 @@ def _proposal(value: Any) -> dict[str, Any]:
 
 def _analysed(trial: Trial, planned: PlannedAnalysis) -> Any:
     """Return the participants who enter the analysis model."""
-    complete_case = planned.spec.missing_data == "complete_case"
-    return in_contrast(trial, planned.analysis, complete_case)
+    return in_contrast(trial, planned.analysis, planned.spec.missing_data in ("complete_case", "inverse_probability"))
 
 
 def aliased(trial: Trial, planned: PlannedAnalysis) -> tuple[str, ...]:
@@ -110,7 +189,8 @@ def aliased(trial: Trial, planned: PlannedAnalysis) -> tuple[str, ...]:
     if design.rank == 0:
         return ()
     kept = np.diag(design.triangle)[1:-1] > 0.0
-    return tuple(name for name, keep in zip(planned.covariates, kept, strict=True) if not keep)
+    used = np.any(trial.values[planned.analysis.covariates] != 0.0, axis=1).tolist()  # a level of nobody is no column that was dropped
+    return tuple(name for name, keep, some in zip(planned.covariates, kept, used, strict=True) if some and not keep)
 
 
 def responder_table(trial: Trial, planned: PlannedAnalysis) -> dict[str, dict[str, int]]:

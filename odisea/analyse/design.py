@@ -171,6 +171,25 @@ def in_contrast(trial: Trial, analysis: Analysis, observed_only: bool) -> Ints:
 
 
 @compiled
+def _occurs(trial: Trial, analysis: Analysis, row: Floats) -> bool:
+    """Return whether a participant of the contrast has a value other than 0 in the row."""
+    for i in range(row.size):  # noqa: SIM110  # compiled code knows no generators
+        if row[i] != 0.0 and (trial.arm[i] == analysis.arm or trial.arm[i] == analysis.reference):
+            return True
+    return False
+
+
+@compiled
+def present(trial: Trial, analysis: Analysis, rows: Ints) -> Ints:
+    """Return those rows that are not 0 for everybody of the contrast: a category that nobody needed is no column of a model."""
+    kept, n = np.empty(rows.size + 1, np.int64), 0
+    for j in range(rows.size):
+        kept[n] = rows[j]
+        n += 1 if _occurs(trial, analysis, trial.values[rows[j]]) else 0
+    return kept[:n]
+
+
+@compiled
 def make_design(trial: Trial, analysis: Analysis, participants: Ints) -> Design:
     """Return the analysis model's design (covariates, then arm) on the given participants."""
     p, n = analysis.covariates.size + 2, participants.size

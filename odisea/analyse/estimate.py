@@ -8,7 +8,7 @@ from odisea.analyse.imputation import ancova_imputed
 from odisea.analyse.linear import ancova
 from odisea.analyse.responder import responder_effect, responder_effects
 from odisea.compiled import compiled
-from odisea.data.trial import Analysis, Estimate, Floats, Method, Trial
+from odisea.data.trial import Analysis, Estimate, Floats, Method, Trial, Variance
 
 
 @compiled
@@ -45,10 +45,12 @@ def estimate_two(trial: Trial, analysis: Analysis) -> tuple[Estimate, Estimate]:
 
 
 def shares_fit(first: Analysis, second: Analysis) -> bool:
-    """Return whether the second analysis is the risk difference of the logistic model whose odds ratio the first is."""
-    methods = (first.method, second.method) == (Method.RESPONDER_LOG_ODDS_RATIO, Method.RESPONDER_RISK_DIFFERENCE)
-    pairs = zip(first[1:], second[1:], strict=True)
-    return methods and all(np.array_equal(np.asarray(a), np.asarray(b)) for a, b in pairs)
+    """Return whether the second analysis is the risk difference (Ye) of the logistic model whose odds ratio the first is."""
+    wanted = (Method.RESPONDER_LOG_ODDS_RATIO, Method.RESPONDER_RISK_DIFFERENCE)
+    if (first.method, second.method) != wanted or second.variance not in (Variance.MODEL, Variance.YE):
+        return False
+    same = second._replace(method=first.method, variance=first.variance)
+    return all(np.array_equal(np.asarray(a), np.asarray(b)) for a, b in zip(first, same, strict=True))
 
 
 def finish(estimates: ArrayLike, se: ArrayLike, df: ArrayLike, alpha: ArrayLike) -> tuple[Floats, Floats, Floats]:

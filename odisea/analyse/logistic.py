@@ -124,14 +124,21 @@ def factorise(matrix: Floats) -> bool:
 
 
 @compiled
-def solve_in_place(factor: Floats, vector: Floats) -> float:
-    """Replace g by A^-1 g, given the lower Cholesky factor of A; return g'A^-1 g."""
-    p, square = vector.size, 0.0
-    for j in range(p):
+def solve_lower(factor: Floats, vector: Floats) -> float:
+    """Replace g by L^-1 g, given the lower triangle L; return the sum of its squares."""
+    square = 0.0
+    for j in range(vector.size):
         for k in range(j):
             vector[j] -= factor[j, k] * vector[k]
         vector[j] *= 1.0 / factor[j, j]  # the division does not wait for the element
         square += vector[j] * vector[j]
+    return square
+
+
+@compiled
+def solve_in_place(factor: Floats, vector: Floats) -> float:
+    """Replace g by A^-1 g, given the lower Cholesky factor of A; return g'A^-1 g."""
+    p, square = vector.size, solve_lower(factor, vector)
     for j in range(p - 1, -1, -1):
         for k in range(j + 1, p):
             vector[j] -= factor[k, j] * vector[k]

@@ -11,22 +11,44 @@ from typing import Any
 import numpy as np
 
 from odisea.analyse.imputation import MAX_IMPUTATIONS
-from odisea.data.derive import coding_rows, outcome_at, trial_rows
-from odisea.data.trial import Analysis, Ints, Method
+from odisea.data.derive import coding_rows, count_rows, outcome_at, trial_rows
+from odisea.data.trial import Analysis, Assumption, Ints, Method, Rule, Variance
 from odisea.errors import Problem, ProtocolError
 from odisea.protocol.compose import child
 from odisea.protocol.fact import PlannedFact, Text
+from odisea.protocol.methods import REFERENCE_BASED
 from odisea.protocol.model import AnalysisSpec, Contrast, Plan, Protocol
 
-METHODS = {
+LOOP_METHODS = {
     ("ancova", "complete_case", "mean_difference"): Method.ANCOVA,
     ("ancova", "multiple_imputation", "mean_difference"): Method.ANCOVA_MI,
     ("ancova", "multiple_imputation_limit", "mean_difference"): Method.ANCOVA_MI_LIMIT,
-    ("logistic", "complete_case", "log_odds_ratio"): Method.RESPONDER_LOG_ODDS_RATIO,
-    ("logistic", "non_responder", "log_odds_ratio"): Method.RESPONDER_LOG_ODDS_RATIO,
-    ("logistic", "complete_case", "risk_difference"): Method.RESPONDER_RISK_DIFFERENCE,
-    ("logistic", "non_responder", "risk_difference"): Method.RESPONDER_RISK_DIFFERENCE,
+    ("ancova", "delta_adjusted", "mean_difference"): Method.ANCOVA_MI_LIMIT,
+    ("ancova", "jump_to_reference", "mean_difference"): Method.ANCOVA_MI_LIMIT,
 }
+RESPONDER_METHODS = {
+    "log_odds_ratio": Method.RESPONDER_LOG_ODDS_RATIO,
+    "risk_difference": Method.RESPONDER_RISK_DIFFERENCE,
+    "log_risk_ratio": Method.RESPONDER_LOG_RISK_RATIO,
+    "marginal_log_odds_ratio": Method.RESPONDER_MARGINAL_LOG_ODDS_RATIO,
+}
+VARIANCES = {
+    "hc2": Variance.HC2,
+    "rubin_hc2": Variance.HC2,
+    "hc3": Variance.HC3,
+    "rubin_hc3": Variance.HC3,
+    "jackknife": Variance.JACKKNIFE,
+    "ye": Variance.YE,
+    "ge": Variance.GE,
+    "influence": Variance.INFLUENCE,
+}
+RULES = {
+    "improvement_of_at_least": Rule.IMPROVEMENT,
+    "percent_improvement_of_at_least": Rule.PERCENT,
+    "attained": Rule.ATTAINED,
+}
+SEEDED = ("multiple_imputation", *REFERENCE_BASED)
+Term = tuple[str, tuple[int, ...]]
 DIRECTION = {"lower_better": -1.0, "higher_better": 1.0, None: 0.0}
 
 
@@ -71,6 +93,23 @@ class PlannedAnalysis:
         What the estimators read.
     covariates : tuple of str
         Names of the analysis model's rows, in the order of `analysis.covariates`.
+    terms : tuple of (str, tuple of int)
+        The covariates by variable: its name and its rows.
+    imputation : tuple of str
+        Names of the imputation model's variables (codings and OUTCOME@VISIT).
+    baseline : str
+        OUTCOME@VISIT of the outcome's baseline; empty where it has none.
+    series : int64 array
+        Rows of the outcome at every visit after baseline in order: all where the visits are modelled jointly (likelihood,
+        reference-based), else those up to the analysed one.
+    auxiliary : int64 array
+        Rows of what is recorded after baseline and helps the imputation, in order.
+    scale : (float, float) or None
+        Lowest and highest value of the outcome, where they are known.
+    important_difference : float or None
+        The smallest difference that matters in this outcome, where the source gives one.
+    file : str
+        Module that carries the analysis out per trial; empty where the compiled loop does.
     flags : tuple of str
         `uncongenial` where the imputation model is another plan's.
     alpha : float
@@ -87,10 +126,23 @@ class PlannedAnalysis:
     contrast: Contrast
     analysis: Analysis
     covariates: tuple[str, ...]
+    terms: tuple[Term, ...]
+    imputation: tuple[str, ...]
+    baseline: str
+    series: Ints
+    auxiliary: Ints
+    scale: tuple[float, float] | None
+    important_difference: float | None
+    file: str
     flags: tuple[str, ...]
     alpha: float
     analysis_seed: int
     proposed: tuple[ProposedValue, ...]
+
+    @property
+    def in_loop(self) -> bool:
+        """Whether the compiled power loop carries the analysis out."""
+        return not self.file and self.spec.baseline_missing == "filled"
 
 
 class _Reading:
@@ -104,7 +156,9 @@ class _Reading:
     def value(self, fact: PlannedFact[Any], pointer: str, default: Any) -> Any:
         """Return the value; of a gap, after noting it, the default."""
         if fact.status == "proposed":
-            self.proposed[pointer] = ProposedValue(pointer, fact.model_dump(mode="json")["proposed"], fact.reason, fact.by, fact.date)
+            self.proposed[pointer] = ProposedValue(
+                pointer, fact.model_dump(mode="json", exclude_none=True)["proposed"], fact.reason, fact.by, fact.date
+            )
         try:
             return fact.require(f"{self.source}: {pointer}")
         except ProtocolError as gap:
@@ -166,35 +220,116 @@ def _lower(protocol: Protocol, plan_id: str, spec: AnalysisSpec, reading: _Readi
     plan, pointer = protocol.analysis.plans[plan_id], child("/analysis/plans", plan_id)
     reading.value(plan.population, f"{pointer}/population", "all_randomised")
     reading.value(plan.sidedness, f"{pointer}/sidedness", "two_sided")
-    covariates = spec.covariates
-    if covariates is None:
-        covariates = reading.value(plan.covariates, f"{pointer}/covariates", ())
-    contrast, names = protocol.contrast(spec.contrast), _row_names(protocol, covariates, reading)
+    rows = (*trial_rows(protocol), *count_rows(protocol))
+    terms = _terms(protocol, _covariates(plan, pointer, spec, reading), rows, reading)
+    series = _indices(rows, _series(protocol, spec))
     variables, m = _imputation(protocol, plan_id, spec, reading)
-    outcome, rows = protocol.outcomes[spec.outcome], trial_rows(protocol)
-    analysis = Analysis(
-        method=int(METHODS[spec.method, spec.missing_data, spec.measure]),
+    analysis = _analysis(protocol, plan_id, spec, terms, reading)
+    analysis = analysis._replace(imputation=_flat(_terms(protocol, variables, rows, reading)), m=m)
+    draws = analysis.method == Method.ANCOVA_MI or spec.missing_data in SEEDED or spec.method == "rerandomisation"
+    alpha = reading.value(plan.alpha, f"{pointer}/alpha", np.nan)
+    return PlannedAnalysis(
+        id=f"{plan_id}.{spec.id}",
+        spec=spec,
+        outcome=spec.outcome,
+        contrast=protocol.contrast(spec.contrast),
+        analysis=analysis,
+        covariates=tuple(rows[row] for _, own in terms for row in own),
+        terms=terms,
+        imputation=variables,
+        baseline=_baseline(protocol, spec),
+        series=series,
+        auxiliary=_indices(rows, spec.auxiliary),
+        scale=_scale(protocol, spec),
+        important_difference=_important(protocol, spec),
+        file=_file(spec, series.size),
+        flags=("uncongenial",) if spec.imputation_from not in (None, plan_id) else (),
+        alpha=alpha,
+        analysis_seed=reading.value(plan.analysis_seed, f"{pointer}/analysis_seed", 0) if draws else 0,
+        proposed=tuple(reading.proposed.values()),
+    )
+
+
+def _analysis(protocol: Protocol, plan_id: str, spec: AnalysisSpec, terms: tuple[Term, ...], reading: _Reading) -> Analysis:
+    """Return the numbers that the estimators read, without those of an imputation."""
+    contrast, rows, baseline = protocol.contrast(spec.contrast), trial_rows(protocol), _baseline(protocol, spec)
+    rule, threshold = _rule(protocol.analysis.plans[plan_id], child("/analysis/plans", plan_id), spec, reading)
+    jump = spec.missing_data == "jump_to_reference"
+    return Analysis(
+        method=_method(spec),
         response=rows.index(outcome_at(spec.outcome, spec.visit)),
-        baseline=rows.index(outcome_at(spec.outcome, outcome.baseline)) if outcome.baseline and outcome.kind != "binary" else -1,
+        baseline=rows.index(baseline) if baseline else -1,
         arm=protocol.arm_ids.index(contrast.arm),
         reference=protocol.arm_ids.index(contrast.reference),
-        covariates=_indices(rows, names),
-        imputation=_indices(rows, _row_names(protocol, variables, reading)),
-        m=m,
-        threshold=_threshold(plan, pointer, spec, reading),
-        direction=DIRECTION[outcome.direction],
+        covariates=_flat(terms),
+        imputation=_flat(()),
+        m=0,
+        threshold=threshold,
+        direction=DIRECTION[protocol.outcomes[spec.outcome].direction],
         non_responder=int(spec.missing_data == "non_responder"),
+        variance=int(VARIANCES.get(spec.chosen_variance, Variance.MODEL)),
+        assumption=int(Assumption.JUMP_TO_REFERENCE if jump else Assumption.WITHIN_ARM),
+        rule=int(rule),
+        delta_arm=spec.delta.arm if spec.delta else 0.0,
+        delta_reference=spec.delta.reference if spec.delta else 0.0,
     )
-    seed = reading.value(plan.analysis_seed, f"{pointer}/analysis_seed", 0) if analysis.method == Method.ANCOVA_MI else 0
-    alpha = reading.value(plan.alpha, f"{pointer}/alpha", np.nan)
-    flags = ("uncongenial",) if spec.imputation_from not in (None, plan_id) else ()
-    proposed = tuple(reading.proposed.values())
-    return PlannedAnalysis(f"{plan_id}.{spec.id}", spec, spec.outcome, contrast, analysis, names, flags, alpha, seed, proposed)
 
 
-def _row_names(protocol: Protocol, variables: tuple[str, ...], reading: _Reading) -> tuple[str, ...]:
-    """Return the names of the rows that variables (codings and OUTCOME@VISIT) stand for."""
-    return tuple(name for variable in variables for name in _rows_of(protocol, variable, reading))
+def _baseline(protocol: Protocol, spec: AnalysisSpec) -> str:
+    """Return the outcome's baseline row; empty where there is none, or where being a responder is not a change."""
+    outcome = protocol.outcomes[spec.outcome]
+    return outcome_at(spec.outcome, outcome.baseline) if outcome.baseline and outcome.kind != "binary" else ""
+
+
+def _scale(protocol: Protocol, spec: AnalysisSpec) -> tuple[float, float] | None:
+    limits = protocol.outcomes[spec.outcome].range.value
+    return (float(limits[0]), float(limits[1])) if limits else None
+
+
+def _important(protocol: Protocol, spec: AnalysisSpec) -> float | None:
+    known = protocol.important_difference
+    return float(known.value.value) if known.outcome == spec.outcome and known.value.value is not None else None
+
+
+def _flat(terms: tuple[Term, ...]) -> Ints:
+    return np.array([row for _, own in terms for row in own], dtype=np.int64)
+
+
+def _method(spec: AnalysisSpec) -> int:
+    """Return the number of the estimator in the loop; `SINGLE` for what has none there."""
+    if spec.missing_data == "jump_to_reference" and isinstance(spec.m, int):
+        return int(Method.ANCOVA_MI)
+    if spec.method == "logistic":
+        return int(RESPONDER_METHODS[spec.measure])
+    return int(LOOP_METHODS.get((spec.method, spec.missing_data, spec.measure), Method.SINGLE))
+
+
+def _file(spec: AnalysisSpec, follow_ups: int) -> str:
+    """Return the module that carries an analysis out; empty for the compiled loop."""
+    entry = spec.entry
+    beyond = spec.auxiliary or spec.m == "automatic" or spec.chosen_variance in ("rubin_hc2", "rubin_hc3")
+    beyond = beyond or (spec.missing_data == "jump_to_reference" and follow_ups > 1)
+    return entry.file if not entry.in_loop or beyond else ""
+
+
+def _covariates(plan: Plan, pointer: str, spec: AnalysisSpec, reading: _Reading) -> tuple[str, ...]:
+    if spec.covariates is not None:
+        return spec.covariates
+    found: tuple[str, ...] = reading.value(plan.covariates, f"{pointer}/covariates", ())
+    return found
+
+
+def _series(protocol: Protocol, spec: AnalysisSpec) -> tuple[str, ...]:
+    """Return the outcome's rows after baseline: all of a joint model of the visits, else those up to the analysed one."""
+    outcome = protocol.outcomes[spec.outcome]
+    visits = [visit for visit in outcome.visits if visit != outcome.baseline]
+    jointly = spec.missing_data in ("likelihood", *REFERENCE_BASED)
+    return tuple(outcome_at(spec.outcome, visit) for visit in visits[: None if jointly else visits.index(spec.visit) + 1])
+
+
+def _terms(protocol: Protocol, variables: tuple[str, ...], rows: tuple[str, ...], reading: _Reading) -> tuple[Term, ...]:
+    """Return variables (codings and OUTCOME@VISIT) with their rows."""
+    return tuple((name, tuple(rows.index(row) for row in _rows_of(protocol, name, reading))) for name in variables)
 
 
 def _rows_of(protocol: Protocol, variable: str, reading: _Reading) -> Iterator[str]:
@@ -212,24 +347,24 @@ def _indices(rows: tuple[str, ...], names: tuple[str, ...]) -> Ints:
 
 def _imputation(protocol: Protocol, plan_id: str, spec: AnalysisSpec, reading: _Reading) -> tuple[tuple[str, ...], int]:
     """Return variables and number of imputations; none where the analysis does not impute."""
-    if not spec.imputes:
+    if not spec.imputes and spec.method != "tipping_point":
         return (), 0
     own, source = protocol.analysis.plans[plan_id].imputation, spec.imputation_from or plan_id
     variables = reading.value(
         protocol.analysis.plans[source].imputation.variables, f"{child('/analysis/plans', source)}/imputation/variables", ()
     )
-    if spec.missing_data == "multiple_imputation_limit":
+    if not spec.draws or spec.m == "automatic":
         return variables, 0
     pointer = f"{child('/analysis/plans', plan_id)}/imputation/m"
-    m = reading.value(own.m, pointer, 2)
+    m = spec.m if isinstance(spec.m, int) else reading.value(own.m, pointer, 2)
     if m > MAX_IMPUTATIONS:
         reading.refuse(pointer, f"m is {m}", f"at most {MAX_IMPUTATIONS} imputations can be drawn", "Use the limit instead.")
     return variables, m
 
 
-def _threshold(plan: Plan, pointer: str, spec: AnalysisSpec, reading: _Reading) -> float:
-    """Return the improvement that makes a responder; 0 where no rule is needed."""
-    if spec.method != "logistic" or spec.outcome not in plan.responder:
-        return 0.0
+def _rule(plan: Plan, pointer: str, spec: AnalysisSpec, reading: _Reading) -> tuple[Rule, float]:
+    """Return when a participant is a responder; no improvement at all where no rule is needed."""
+    if not spec.entry.binary or spec.outcome not in plan.responder:
+        return Rule.IMPROVEMENT, 0.0
     rule = reading.value(plan.responder[spec.outcome], child(f"{pointer}/responder", spec.outcome), None)
-    return rule.improvement_of_at_least if rule else np.nan
+    return (RULES[rule.rule], rule.number) if rule else (Rule.IMPROVEMENT, np.nan)

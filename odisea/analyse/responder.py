@@ -1,40 +1,45 @@
-"""Responders: the conditional odds ratio and the marginal risk difference of a logistic regression on arm and covariates.
+"""Responders: the conditional odds ratio and the marginal effects of a logistic regression on arm and covariates.
 
-Specification: docs/statistics/responder.md.
+The marginal effects (risk difference, log risk ratio, log odds ratio) compare two standardised risks; each variance of
+theirs is a covariance of these two, and the delta method leads from it to the effect. Specification: docs/statistics/responder.md.
 """
 
 import numpy as np
 
-from odisea.analyse.design import Design, dot, estimated, in_contrast, make_design, no_estimate
-from odisea.analyse.logistic import LogisticFit, fit_logistic
+from odisea.analyse.design import Design, dot, estimated, fill_dots, in_contrast, make_design, no_estimate
+from odisea.analyse.logistic import LogisticFit, fit_logistic, solve_in_place, solve_lower
 from odisea.compiled import compiled
-from odisea.data.instruments import is_responder
-from odisea.data.trial import Analysis, Estimate, Floats, Ints, Method, Reason, Trial
+from odisea.data.instruments import responds
+from odisea.data.trial import Analysis, Estimate, Floats, Ints, Method, Reason, Rule, Trial, Variance
 from odisea.elementary import exponential
+from odisea.lanes import add_combination
 
 
 @compiled
 def responder_outcome(trial: Trial, analysis: Analysis, participants: Ints) -> Floats:
     """Return 1 for responders, 0 for others; NaN where the baseline is missing, or the response unless that counts as none.
 
-    Without a baseline (-1) the response itself says it: 1 or 0.
+    Without a baseline (-1), and without a value to attain, the response itself says it: 1 or 0. A rule of attainment needs
+    no baseline.
     """
     response, outcome = trial.values[analysis.response], np.empty(participants.size)
     baseline = trial.values[max(analysis.baseline, 0)]
+    attained = analysis.rule == Rule.ATTAINED.value
+    alone = attained or analysis.baseline < 0
     for i in range(participants.size):
         before, after = baseline[participants[i]], response[participants[i]]
-        if analysis.non_responder == 1 and np.isnan(after) and (analysis.baseline < 0 or not np.isnan(before)):
+        if analysis.non_responder == 1 and np.isnan(after) and (alone or not np.isnan(before)):
             outcome[i] = 0.0
-        elif analysis.baseline < 0:
+        elif analysis.baseline < 0 and not attained:
             outcome[i] = after
         else:
-            outcome[i] = is_responder(before, after, analysis.threshold, analysis.direction)
+            outcome[i] = responds(before, after, analysis.threshold, analysis.direction, analysis.rule)
     return outcome
 
 
 @compiled
-def fit_responders(trial: Trial, analysis: Analysis) -> tuple[Design, Floats, LogisticFit]:
-    """Return design, outcomes and logistic fit; the reason is the fit's."""
+def make_responder_design(trial: Trial, analysis: Analysis) -> tuple[Design, Floats, int]:
+    """Return design, outcomes and `Reason.NONE`, or the reason why no logistic regression of them is tried."""
     participants = in_contrast(trial, analysis, analysis.non_responder == 0)
     design = make_design(trial, analysis, participants)
     outcome = responder_outcome(trial, analysis, participants)
@@ -43,6 +48,13 @@ def fit_responders(trial: Trial, analysis: Analysis) -> tuple[Design, Floats, Lo
         reason = Reason.MISSING_COVARIATE.value
     elif reason == Reason.NONE.value and events in (0.0, float(outcome.size)):
         reason = Reason.ALL_OR_NO_EVENTS.value
+    return design, outcome, reason
+
+
+@compiled
+def fit_responders(trial: Trial, analysis: Analysis) -> tuple[Design, Floats, LogisticFit]:
+    """Return design, outcomes and logistic fit; the reason is the fit's."""
+    design, outcome, reason = make_responder_design(trial, analysis)
     return design, outcome, fit_logistic(kept_basis(design), outcome, reason)
 
 
@@ -118,12 +130,93 @@ def ye_covariance(outcome: Floats, in_arm: Floats, in_reference: Floats, treated
 
 
 @compiled
-def _risk_difference(design: Design, outcome: Floats, fit: LogisticFit) -> tuple[float, float]:
-    """Return the marginal risk difference by g-computation and its variance."""
+def _fill_gradient(basis: Floats, risk: Floats, step: Floats, gradient: Floats) -> None:
+    """Write the derivatives of a standardised risk by the coordinates of the linear predictor.
+
+    `step` is what each participant's place on the arm's axis moves by when all are put into the one arm; the arm is last.
+    """
+    n, slope = risk.size, np.empty(risk.size)
+    for i in range(n):
+        slope[i] = risk[i] * (1.0 - risk[i]) / n
+    fill_dots(basis, 0, gradient.size, slope, n, gradient)
+    gradient[-1] += dot(slope, step, n)
+
+
+@compiled
+def _gradients(design: Design, in_arm: Floats, in_reference: Floats) -> Floats:
+    """Return the derivatives of both standardised risks (arm, reference) by the coordinates, shape (2, r)."""
+    basis, unit = kept_basis(design), 1.0 / design.triangle[-1, -1]
+    gradients = np.empty((2, basis.shape[0]))
+    _fill_gradient(basis, in_arm, (1.0 - design.treated) * unit, gradients[0])
+    _fill_gradient(basis, in_reference, -design.treated * unit, gradients[1])
+    return gradients
+
+
+@compiled
+def ge_covariance(design: Design, fit: LogisticFit, in_arm: Floats, in_reference: Floats) -> tuple[float, float, float]:
+    """Return variances and covariance of the standardised risks by the delta method, covariates fixed (Ge et al. 2011).
+
+    The covariance of the coordinates is the inverse information, which supposes that the logistic model holds.
+    """
+    gradients = _gradients(design, in_arm, in_reference)
+    solve_lower(fit.factor, gradients[0])
+    solve_lower(fit.factor, gradients[1])
+    arm, reference, r = gradients[0], gradients[1], gradients.shape[1]
+    return dot(arm, arm, r), dot(reference, reference, r), dot(arm, reference, r)
+
+
+@compiled
+def influence_covariance(
+    design: Design, outcome: Floats, fit: LogisticFit, in_arm: Floats, in_reference: Floats
+) -> tuple[float, float, float]:
+    """Return variances and covariance of the standardised risks by their influence functions (sum of squares over n^2).
+
+    A participant's influence is the deviation of the own predicted risk from its mean, and what the own residual does to
+    everybody's through the coefficients. Covariates random; valid whether or not the logistic model holds.
+    """
+    gradients, basis, n = _gradients(design, in_arm, in_reference), kept_basis(design), outcome.size
+    solve_in_place(fit.factor, gradients[0])
+    solve_in_place(fit.factor, gradients[1])
+    everyone, residual, influence = np.ones(n), outcome - fit.fitted, np.zeros((2, n))
+    add_combination(influence[0], gradients[0], basis)
+    add_combination(influence[1], gradients[1], basis)
+    influence[0] = influence[0] * residual + _deviations(in_arm, everyone, float(n)) / n
+    influence[1] = influence[1] * residual + _deviations(in_reference, everyone, float(n)) / n
+    arm, reference = influence[0], influence[1]
+    return dot(arm, arm, n), dot(reference, reference, n), dot(arm, reference, n)
+
+
+@compiled
+def _covariance(
+    design: Design, outcome: Floats, fit: LogisticFit, in_arm: Floats, in_reference: Floats, variance: int
+) -> tuple[float, float, float]:
+    """Return variances (arm, reference) and covariance of the standardised risks; by Ye et al. unless another is asked for."""
+    if variance == Variance.GE.value:
+        return ge_covariance(design, fit, in_arm, in_reference)
+    if variance == Variance.INFLUENCE.value:
+        return influence_covariance(design, outcome, fit, in_arm, in_reference)
+    return ye_covariance(outcome, in_arm, in_reference, design.treated)
+
+
+@compiled
+def _compare(p1: float, p0: float, method: int) -> tuple[float, float, float]:
+    """Return a comparison of two risks, arm and reference, with its derivatives by them: the log risk ratio or the log odds ratio."""
+    if method == Method.RESPONDER_LOG_RISK_RATIO.value:
+        return np.log(p1 / p0), 1.0 / p1, -1.0 / p0
+    return np.log(p1 / (1.0 - p1)) - np.log(p0 / (1.0 - p0)), 1.0 / (p1 * (1.0 - p1)), -1.0 / (p0 * (1.0 - p0))
+
+
+@compiled
+def _marginal_effect(design: Design, outcome: Floats, fit: LogisticFit, method: int, variance: int) -> tuple[float, float]:
+    """Return a marginal effect by g-computation and its variance by the delta method."""
     in_arm, in_reference = standardised_risks(design, fit)
-    arm, reference, both = ye_covariance(outcome, in_arm, in_reference, design.treated)
+    arm, reference, both = _covariance(design, outcome, fit, in_arm, in_reference, variance)
     n, everyone = outcome.size, np.ones(outcome.size)
-    return (dot(in_arm, everyone, n) - dot(in_reference, everyone, n)) / n, arm + reference - 2.0 * both
+    total, total_reference = dot(in_arm, everyone, n), dot(in_reference, everyone, n)
+    if method in (Method.RESPONDER_LOG_RISK_RATIO.value, Method.RESPONDER_MARGINAL_LOG_ODDS_RATIO.value):
+        effect, by_arm, by_reference = _compare(total / n, total_reference / n, method)
+        return effect, by_arm * by_arm * arm + by_reference * by_reference * reference + 2.0 * by_arm * by_reference * both
+    return (total - total_reference) / n, arm + reference - 2.0 * both
 
 
 @compiled
@@ -143,24 +236,27 @@ def _effect(design: Design, effect: float, variance: float) -> Estimate:
 
 @compiled
 def responder_effect(trial: Trial, analysis: Analysis) -> Estimate:
-    """Return the effect on response: the conditional log odds ratio or the marginal risk difference, as the method says."""
+    """Return the effect on response: the conditional log odds ratio or a marginal effect, as the method says."""
     design, outcome, fit = fit_responders(trial, analysis)
     if fit.reason != Reason.NONE.value:
         return no_estimate(fit.reason, design.n_arm, design.n_reference)
     if analysis.method == Method.RESPONDER_LOG_ODDS_RATIO.value:
         effect, variance = _odds_ratio(design, fit)
     else:
-        effect, variance = _risk_difference(design, outcome, fit)
+        effect, variance = _marginal_effect(design, outcome, fit, analysis.method, analysis.variance)
     return _effect(design, effect, variance)
 
 
 @compiled
 def responder_effects(trial: Trial, analysis: Analysis) -> tuple[Estimate, Estimate]:
-    """Return the log odds ratio and the risk difference of one and the same fit: what `responder_effect` gives for each."""
+    """Return the log odds ratio and the risk difference of one and the same fit: what `responder_effect` gives for each.
+
+    `analysis.variance` is that of the risk difference.
+    """
     design, outcome, fit = fit_responders(trial, analysis)
     if fit.reason != Reason.NONE.value:
         none = no_estimate(fit.reason, design.n_arm, design.n_reference)
         return none, none
     odds, odds_variance = _odds_ratio(design, fit)
-    risk, risk_variance = _risk_difference(design, outcome, fit)
+    risk, risk_variance = _marginal_effect(design, outcome, fit, Method.RESPONDER_RISK_DIFFERENCE.value, analysis.variance)
     return _effect(design, odds, odds_variance), _effect(design, risk, risk_variance)

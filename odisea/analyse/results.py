@@ -5,19 +5,21 @@ before the independent repetition has agreed.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from typing import Any
 
+from odisea.allocation.plan import RandomisationPlan
 from odisea.analyse.carry_out import analyse_trial
 from odisea.analyse.plan import PlannedAnalysis, lower_plan
-from odisea.data.derive import derive
+from odisea.analyse.randomised import circumstances
+from odisea.data.derive import derive, filled_values
 from odisea.data.export import Export
 from odisea.data.flow import baseline_table, participant_flow
 from odisea.protocol.model import Protocol
 
 
-def analysis_results(export: Export, protocol: Protocol) -> dict[str, dict[str, Any]]:
+def analysis_results(export: Export, protocol: Protocol, plan: RandomisationPlan | None = None) -> dict[str, dict[str, Any]]:
     """Run every planned analysis of an export.
 
     Parameters
@@ -26,6 +28,8 @@ def analysis_results(export: Export, protocol: Protocol) -> dict[str, dict[str, 
         With unknown arms no analysis is run, and flow and baseline table are those of all participants together.
     protocol : Protocol
         The same that the export was read with.
+    plan : RandomisationPlan, optional
+        The opened plan of the randomisation, for re-randomisation tests.
 
     Returns
     -------
@@ -40,20 +44,22 @@ def analysis_results(export: Export, protocol: Protocol) -> dict[str, dict[str, 
     planned = [one for plan in protocol.analysis.plans for one in lower_plan(protocol, plan)]
     head = {"trial": protocol.trial, "origin": export.origin, "blind": export.is_blind}
     return {
-        "estimates.json": {**head, "estimates": [] if export.is_blind else estimate_all(export, protocol, planned)},
+        "estimates.json": {**head, "estimates": [] if export.is_blind else estimate_all(export, protocol, planned, plan)},
         "flow.json": {**head, **plain(participant_flow(export, protocol))},
         "baseline.json": {**head, "arms": list(protocol.arm_ids), "rows": plain(baseline_table(export, protocol))},
     }
 
 
-def estimate_all(export: Export, protocol: Protocol, planned: list[PlannedAnalysis]) -> list[dict[str, Any]]:
-    """Return the estimates of all plans in their order, each repeated independently."""
-    seeds = {one.analysis_seed for one in planned}
+def estimate_all(
+    export: Export, protocol: Protocol, planned: Sequence[PlannedAnalysis], plan: RandomisationPlan | None = None
+) -> list[dict[str, Any]]:
+    """Return the estimates of all plans in their order, those of the compiled loop repeated independently."""
+    around = circumstances(export, protocol, plan)
+    filled = {name: int(missing.sum()) for name, missing in filled_values(export, protocol).items()}
     results: list[dict[str, Any]] = []
-    for seed in sorted(seeds):
+    for seed in sorted({one.analysis_seed for one in planned}):
         trial = derive(export, protocol, seed)
-        of_seed = [one for one in planned if one.analysis_seed == seed]
-        results += analyse_trial(trial, of_seed)
+        results += analyse_trial(trial, [one for one in planned if one.analysis_seed == seed], around, filled)
     order = {one.id: place for place, one in enumerate(planned)}
     return [plain(row) for row in sorted(results, key=lambda row: order[row["analysis"]])]
 

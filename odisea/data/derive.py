@@ -3,6 +3,10 @@
 The recorded matrix has one row per recorded column (`recorded_columns`) and one column per participant; `recipes` says how
 each analysis row (`trial_rows`) is made of it and `build_rows` makes them. The simulator calls the same `build_rows` on
 the matrix that it holds in memory, so that a trial in memory and the same trial read from files are equal bit by bit.
+
+A missing baseline value never costs a participant: `fill_baseline` puts the mean of all randomised in its place, without
+looking at the arm, and a category of its own where the variable has levels (White and Thompson, Stat Med 2005;24:993). What
+follows the baseline stays missing.
 """
 
 from enum import IntEnum
@@ -12,15 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from odisea.compiled import compiled
+from odisea.data.contract import PARTICIPANT
 from odisea.data.export import Export
 from odisea.data.trial import Trial, make_trial
 from odisea.protocol.model import Protocol
-from odisea.protocol.plan import Coding
+from odisea.protocol.plan import MISSING_LEVEL, Coding, RecordCount
 
 PARTICIPANTS = "participants.csv"
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 
 class Kind(IntEnum):
@@ -29,6 +35,15 @@ class Kind(IntEnum):
     COPY = 0
     BMI = 1
     INSIDE = 2
+    ABSENT = 3
+
+
+class Fill(IntEnum):
+    """What stands in place of a missing value."""
+
+    NOTHING = 0
+    MEAN = 1
+    ZERO = 2
 
 
 class Recipes(NamedTuple):
@@ -37,11 +52,15 @@ class Recipes(NamedTuple):
     Parameters
     ----------
     kind : int64
-        A `Kind`: a copy of a recorded row; weight in kg over squared height in m; 1 inside a closed interval, else 0.
+        A `Kind`: a copy of a recorded row; weight in kg over squared height in m; 1 inside a closed interval, else 0; 1 where
+        the recorded value is missing, else 0.
     source, second : int64
         Recorded rows: the row itself, or height (cm) and weight (kg). `second` is -1 where there is none.
     low, high : float64
         Bounds of the interval of an indicator, both inclusive; NaN for the other kinds.
+    fill : int64
+        A `Fill`: the mean for what is known at baseline as a number, 0 for the levels of a category, whose missing values have
+        a row of their own, nothing for what follows.
     """
 
     kind: Ints
@@ -49,6 +68,7 @@ class Recipes(NamedTuple):
     second: Ints
     low: Floats
     high: Floats
+    fill: Ints
 
 
 @compiled
@@ -73,8 +93,34 @@ def _inside(source: Floats, low: float, high: float, out: Floats) -> None:
 
 
 @compiled
-def build_rows(recorded: Floats, recipes: Recipes, out: Floats) -> None:
-    """Make every analysis row; nothing is allocated and a missing value stays missing.
+def _absent(source: Floats, out: Floats) -> None:
+    for i in range(out.shape[0]):
+        out[i] = 1.0 if np.isnan(source[i]) else 0.0
+
+
+@compiled
+def fill_baseline(recipes: Recipes, rows: Floats) -> None:
+    """Put the mean of those who have a value, or 0, in place of missing baseline values; the arms are not known here.
+
+    A row in which nobody has a value stays missing, and the analyses that need it refuse.
+    """
+    for place in range(recipes.fill.shape[0]):
+        if recipes.fill[place] != Fill.NOTHING:
+            row, total, known = rows[place], 0.0, 0
+            for i in range(row.size):
+                if not np.isnan(row[i]):
+                    total += row[i]
+                    known += 1
+            if 0 < known < row.size:
+                value = total / known if recipes.fill[place] == Fill.MEAN else 0.0
+                for i in range(row.size):
+                    if np.isnan(row[i]):
+                        row[i] = value
+
+
+@compiled
+def make_rows(recorded: Floats, recipes: Recipes, out: Floats) -> None:
+    """Make every analysis row as recorded: nothing is allocated and a missing value stays missing.
 
     Parameters
     ----------
@@ -91,8 +137,17 @@ def build_rows(recorded: Floats, recipes: Recipes, out: Floats) -> None:
             _bmi(source, recorded[recipes.second[row]], out[row])
         elif recipes.kind[row] == Kind.INSIDE:
             _inside(source, recipes.low[row], recipes.high[row], out[row])
+        elif recipes.kind[row] == Kind.ABSENT:
+            _absent(source, out[row])
         else:
             _copy(source, out[row])
+
+
+@compiled
+def build_rows(recorded: Floats, recipes: Recipes, out: Floats) -> None:
+    """Make every analysis row and fill in missing baseline values; takes what `make_rows` takes."""
+    make_rows(recorded, recipes, out)
+    fill_baseline(recipes, out)
 
 
 def outcome_at(outcome: str, visit: str) -> str:
@@ -115,45 +170,54 @@ def recorded_columns(protocol: Protocol) -> tuple[str, ...]:
 
 
 def trial_rows(protocol: Protocol) -> tuple[str, ...]:
-    """Return the names of the rows of `Trial.values`.
+    """Return the names of the rows that `build_rows` makes, the first of `Trial.values`.
 
-    Per coding in order: NAME where continuous, NAME=LEVEL for each level but the reference where categorical; then every OUTCOME@VISIT.
+    Per coding in order: NAME where continuous, else NAME=LEVEL for each level but the reference and NAME=missing; then every
+    OUTCOME@VISIT. `count_rows` follow them in a trial that was read.
     """
     return (*(row for name, coding in protocol.analysis.coding.items() for row in coding_rows(name, coding)), *outcome_rows(protocol))
+
+
+def count_rows(protocol: Protocol) -> tuple[str, ...]:
+    """Return the names of the counts of records, which come after `trial_rows`."""
+    return tuple(protocol.analysis.counts)
 
 
 def coding_rows(name: str, coding: Coding) -> tuple[str, ...]:
     """Return the names of the rows that one coding makes."""
     if coding.kind == "continuous":
         return (name,)
-    return tuple(f"{name}={level}" for level in coding.level_names if level != coding.reference)
+    return (*(f"{name}={level}" for level in coding.level_names if level != coding.reference), f"{name}={MISSING_LEVEL}")
 
 
 def recipes(protocol: Protocol) -> Recipes:
     """Return how each row of `trial_rows` is made of the rows of `recorded_columns`."""
     places = {name: row for row, name in enumerate(recorded_columns(protocol))}
     steps = [step for coding in protocol.analysis.coding.values() for step in _coding_steps(protocol, coding, places)]
-    steps += [_copy_step(places[name]) for name in outcome_rows(protocol)]
-    kind, source, second, low, high = (np.array(column) for column in zip(*steps, strict=True))
-    return Recipes(kind.astype(np.int64), source.astype(np.int64), second.astype(np.int64), low.astype(np.float64), high.astype(np.float64))
+    baseline = {outcome_at(name, outcome.baseline) for name, outcome in protocol.outcomes.items() if outcome.baseline}
+    steps += [_copy_step(places[name], Fill.MEAN if name in baseline else Fill.NOTHING) for name in outcome_rows(protocol)]
+    kind, source, second, low, high, fill = (np.array(column) for column in zip(*steps, strict=True))
+    whole, real = np.int64, np.float64
+    return Recipes(kind.astype(whole), source.astype(whole), second.astype(whole), low.astype(real), high.astype(real), fill.astype(whole))
 
 
-Step = tuple[int, int, int, float, float]
+Step = tuple[int, int, int, float, float, int]
 
 
-def _copy_step(source: int) -> Step:
-    return (Kind.COPY, source, -1, np.nan, np.nan)
+def _copy_step(source: int, fill: Fill) -> Step:
+    return (Kind.COPY, source, -1, np.nan, np.nan, fill)
 
 
 def _coding_steps(protocol: Protocol, coding: Coding, places: dict[str, int]) -> list[Step]:
     """Return the steps of one coding in the order of `coding_rows`."""
     if coding.bmi:
-        return [(Kind.BMI, places[coding.bmi.height_cm], places[coding.bmi.weight_kg], np.nan, np.nan)]
+        return [(Kind.BMI, places[coding.bmi.height_cm], places[coding.bmi.weight_kg], np.nan, np.nan, Fill.MEAN)]
     source = places[coding.columns[0]]
     if coding.column:
-        return [_copy_step(source)]
+        return [_copy_step(source, Fill.MEAN)]
     bounds = _level_bounds(protocol, coding)
-    return [(Kind.INSIDE, source, -1, *bounds[level]) for level in coding.level_names if level != coding.reference]
+    levels = [(Kind.INSIDE, source, -1, *bounds[level], Fill.ZERO) for level in coding.level_names if level != coding.reference]
+    return [*levels, (Kind.ABSENT, source, -1, np.nan, np.nan, Fill.NOTHING)]
 
 
 def _level_bounds(protocol: Protocol, coding: Coding) -> dict[str, tuple[float, float]]:
@@ -171,7 +235,7 @@ def codes_of(protocol: Protocol, column: str) -> tuple[str, ...]:
 
 
 def derive(export: Export, protocol: Protocol, analysis_seed: int = 0) -> Trial:
-    """Return the analysis data set of an export.
+    """Return the analysis data set of an export: `trial_rows` with missing baseline values filled in, then `count_rows`.
 
     Parameters
     ----------
@@ -190,4 +254,42 @@ def derive(export: Export, protocol: Protocol, analysis_seed: int = 0) -> Trial:
     rows = np.empty((len(trial_rows(protocol)), len(export.participants)))
     build_rows(np.ascontiguousarray(export.recorded), recipes(protocol), rows)
     seed, replicate = export.analysis_key or (analysis_seed, 0)
-    return make_trial(rows, export.arm, seed, replicate)
+    counts = [record_counts(export, protocol, count) for count in protocol.analysis.counts.values()]
+    return make_trial(np.vstack([rows, *counts]), export.arm, seed, replicate)
+
+
+def recorded_rows(export: Export, protocol: Protocol) -> Floats:
+    """Return the rows of `trial_rows` as recorded: what is missing is missing."""
+    rows = np.empty((len(trial_rows(protocol)), len(export.participants)))
+    make_rows(np.ascontiguousarray(export.recorded), recipes(protocol), rows)
+    return rows
+
+
+def filled_values(export: Export, protocol: Protocol) -> dict[str, Mask]:
+    """Return by variable (coding or OUTCOME@VISIT) whose missing baseline value `derive` fills in; only variables with any.
+
+    Each array has the shape (n_participants,).
+    """
+    rows, names, how = recorded_rows(export, protocol), trial_rows(protocol), recipes(protocol)
+    found: dict[str, Mask] = {}
+    for name, row, kind, fill in zip(names, rows, how.kind, how.fill, strict=True):
+        missing = row == 1.0 if kind == Kind.ABSENT else np.isnan(row) & (fill == Fill.MEAN)
+        if missing.any() and not missing.all():
+            found[name.partition("=")[0]] = missing
+    return found
+
+
+def record_counts(export: Export, protocol: Protocol, count: RecordCount) -> Floats:
+    """Return how many records of a kind each participant has, shape (n,); NaN in an arm whose participants have none.
+
+    A participant of an arm with records and without a single one has 0. Where nobody's arm is known all are missing.
+    """
+    table, spec = export.tables.get(count.file), protocol.dictionary.files[count.file]
+    arms = [index for index, arm in enumerate(protocol.arm_ids) if spec.arms is None or arm in spec.arms]
+    out = np.where(np.isin(export.arm, arms) & (table is not None), 0.0, np.nan)
+    places = {who: place for place, who in enumerate(export.participants)}
+    for record in table.records() if table else ():
+        who = str(record[PARTICIPANT])
+        if who in places and (count.column is None or record[count.column] == count.equals):
+            out[places[who]] += 1.0
+    return out

@@ -41,6 +41,8 @@ class Export:
         OUTCOME@VISIT -> missing reason per participant, None where the value is there or no reason is recorded.
     tables : mapping of str to Table
         All typed files.
+    allocation : Table or None
+        The restricted allocation, typed; None where it was not given.
     changed_files : tuple of str
         Files that are not those whose hashes the manifest holds.
     """
@@ -55,6 +57,7 @@ class Export:
     arm: Ints
     reasons: Mapping[str, tuple[str | None, ...]]
     tables: Mapping[str, Table]
+    allocation: Table | None = None
     changed_files: tuple[str, ...] = ()
 
     @property

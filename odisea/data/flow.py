@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from odisea.data.contract import PARTICIPANT
-from odisea.data.derive import PARTICIPANTS, codes_of, derive, outcome_at, trial_rows
+from odisea.data.derive import PARTICIPANTS, codes_of, outcome_at, recorded_rows, trial_rows
 from odisea.data.export import Export
 from odisea.data.tables import as_number
 from odisea.protocol.fact import Text
@@ -178,7 +178,7 @@ def _column_rows(export: Export, protocol: Protocol, members: list[Bools]) -> It
 
 def _derived_rows(export: Export, protocol: Protocol, members: list[Bools]) -> Iterator[BaselineRow]:
     """Give the body-mass index and the outcomes at baseline."""
-    values = dict(zip(trial_rows(protocol), derive(export, protocol).values, strict=True))
+    values = dict(zip(trial_rows(protocol), recorded_rows(export, protocol), strict=True))
     for name, coding in protocol.analysis.coding.items():
         if coding.bmi:
             yield BaselineRow(name, coding.label, coding.unit, tuple(summarise(values[name][group]) for group in members))

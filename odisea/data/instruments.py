@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from odisea.compiled import compiled, inlined
+from odisea.data.trial import Rule
 
 Floats = NDArray[np.float64]
 
@@ -28,6 +29,30 @@ def is_responder(baseline: float, follow_up: float, threshold: float, direction:
     if np.isnan(improvement):
         return np.nan
     return 1.0 if improvement >= threshold - RESPONDER_SLACK else 0.0
+
+
+@inlined
+def responds(baseline: float, follow_up: float, threshold: float, direction: float, rule: int) -> float:
+    """Return 1.0 where one participant is a responder by the rule, 0.0 where not, NaN where a value that the rule reads is missing.
+
+    Parameters
+    ----------
+    baseline, follow_up : float
+        Outcome before and after, in points; a rule of attainment does not read the baseline.
+    threshold : float
+        Points (`Rule.IMPROVEMENT`), percent of the baseline's size (`Rule.PERCENT`), or the value to attain (`Rule.ATTAINED`).
+        Ties count; a slack of 1e-9 points covers rounding.
+    direction : float
+        -1 where lower values are better, else +1.
+    rule : int
+        A `Rule`. No percentage of a baseline of 0 exists: such a participant is no responder by `Rule.PERCENT`.
+    """
+    if rule == Rule.IMPROVEMENT.value:
+        return is_responder(baseline, follow_up, threshold, direction)
+    if rule == Rule.ATTAINED.value:
+        return is_responder(threshold, follow_up, 0.0, direction)
+    response = is_responder(baseline, follow_up, 0.01 * threshold * abs(baseline), direction)
+    return 0.0 if baseline == 0.0 and not np.isnan(response) else response
 
 
 @compiled

@@ -94,7 +94,7 @@ def assemble(
     """
     tables, problems = type_files(contents, protocol.dictionary)
     refuse(problems, source)
-    arms, problems = _arms(allocation, tables, protocol)
+    allocated, arms, problems = _arms(allocation, tables, protocol)
     randomised, not_randomised, faults = _randomised(tables[PARTICIPANTS], arms)
     measured, between = measured_outcomes(tables, protocol)
     refuse([*problems, *faults, *between, *_level_problems(tables[PARTICIPANTS], protocol)], source)
@@ -115,17 +115,23 @@ def assemble(
         arm=np.array([indices[arms[who]] if arms is not None else NO_ARM for who in randomised], dtype=np.int64),
         reasons=reasons,
         tables=tables,
+        allocation=allocated,
         changed_files=_changed(contents, manifest),
     )
 
 
-def _arms(allocation: bytes | None, tables: Mapping[str, Table], protocol: Protocol) -> tuple[dict[str, str] | None, list[Problem]]:
-    """Return the arm of every allocated participant, None without a file that can be read; rows not yet used have no participant."""
+def _arms(
+    allocation: bytes | None, tables: Mapping[str, Table], protocol: Protocol
+) -> tuple[Table | None, dict[str, str] | None, list[Problem]]:
+    """Return the allocation and the arm of every allocated participant, None without a file that can be read.
+
+    Rows not yet used have no participant.
+    """
     if allocation is None:
-        return None, []
+        return None, None, []
     table, problems = type_file(allocation, ALLOCATION, _allocation_spec(allocation, protocol.dictionary.files[ALLOCATION]))
     if problems:
-        return None, problems
+        return None, None, problems
     problems += link_problems({**tables, ALLOCATION: table}, protocol.dictionary, only=ALLOCATION)
     arms: dict[str, str] = {}
     for row, (who, arm) in enumerate(zip(table.columns[PARTICIPANT], table.columns["arm"], strict=True)):
@@ -136,7 +142,7 @@ def _arms(allocation: bytes | None, tables: Mapping[str, Table], protocol: Proto
                 Problem(table.at(row, PARTICIPANT), f"{who} is allocated twice", "allowed: once", "Keep the row that was used.")
             )
         arms[str(who)] = str(arm)
-    return arms, problems
+    return table, arms, problems
 
 
 def _allocation_spec(allocation: bytes, spec: FileSpec) -> FileSpec:

@@ -23,6 +23,36 @@ class Method(IntEnum):
     ANCOVA_MI_LIMIT = 2
     RESPONDER_LOG_ODDS_RATIO = 3
     RESPONDER_RISK_DIFFERENCE = 4
+    RESPONDER_LOG_RISK_RATIO = 5
+    RESPONDER_MARGINAL_LOG_ODDS_RATIO = 6
+    SINGLE = 100  # carried out per trial by the file that the registry names, never inside the loop
+
+
+class Variance(IntEnum):
+    """The variance of an estimate; which ones a method has, `odisea.protocol.methods` says."""
+
+    MODEL = 0  # least squares, information matrix, Rubin's rules
+    HC2 = 1
+    HC3 = 2
+    JACKKNIFE = 3
+    YE = 4
+    GE = 5  # delta method, covariates fixed, model-based information
+    INFLUENCE = 6
+
+
+class Assumption(IntEnum):
+    """What imputation supposes about those whose outcome is missing."""
+
+    WITHIN_ARM = 0  # missing at random: like the observed of the own arm with the same variables
+    JUMP_TO_REFERENCE = 1  # like the observed of the reference arm
+
+
+class Rule(IntEnum):
+    """When a participant is a responder; `Analysis.threshold` holds the number."""
+
+    IMPROVEMENT = 0  # by at least so many points
+    PERCENT = 1  # by at least so many percent of the baseline
+    ATTAINED = 2  # the outcome itself is at least as good as the number
 
 
 class Status(IntEnum):
@@ -50,6 +80,12 @@ class Reason(IntEnum):
     ALL_OR_NO_EVENTS = 9
     NO_RESIDUAL_VARIANCE = 10
     FEW_GROUPS = 11
+    ONE_FOLLOW_UP = 12
+    LEVERAGE_ONE = 13
+    GROUPS_NOT_RECORDED = 14
+    ALLOCATION_NOT_KNOWN = 15
+    VISITS_APART = 16
+    NO_BASELINE = 17
 
 
 REASON_TEXT = {
@@ -66,6 +102,12 @@ REASON_TEXT = {
     Reason.NO_RESIDUAL_VARIANCE: "the model fits every outcome exactly: there is no residual variance to judge the effect by",
     Reason.FEW_GROUPS: "the variance between live groups cannot be estimated: fewer than two of them, none with two analysed participants, "
     "or a covariate that tells them apart",
+    Reason.ONE_FOLLOW_UP: "the outcome has one follow-up visit: a model for repeated measures needs two or more",
+    Reason.LEVERAGE_ONE: "a participant determines a coefficient alone: HC2, HC3 and the jackknife do not exist",
+    Reason.GROUPS_NOT_RECORDED: "the live-session group of the participants is not recorded",
+    Reason.ALLOCATION_NOT_KNOWN: "the order of randomisation is not known: nothing can be drawn again",
+    Reason.VISITS_APART: "no participant has both of two visits: their covariance cannot be estimated",
+    Reason.NO_BASELINE: "the outcome has no baseline, which the model takes for its first response",
 }
 
 
@@ -107,6 +149,10 @@ class Analysis(NamedTuple):
         A responder improves by at least `threshold`; direction is -1 where lower values are better, else +1.
     non_responder : int
         1 where a missing outcome counts as non-response, else 0 (complete case).
+    variance, assumption, rule : int
+        A `Variance`, an `Assumption` and a `Rule`.
+    delta_arm, delta_reference : float
+        Added to every imputed value of the arm and of the reference.
     """
 
     method: int
@@ -120,6 +166,11 @@ class Analysis(NamedTuple):
     threshold: float
     direction: float
     non_responder: int
+    variance: int = 0
+    assumption: int = 0
+    rule: int = 0
+    delta_arm: float = 0.0
+    delta_reference: float = 0.0
 
 
 class Estimate(NamedTuple):

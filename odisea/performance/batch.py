@@ -22,12 +22,15 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
+NUMBERS = ("method", "response", "baseline", "arm", "reference", "m", "non_responder", "variance", "assumption", "rule")
+AMOUNTS = ("threshold", "direction", "delta_arm", "delta_reference")
+
+
 class AnalysisTable(NamedTuple):
     """Analyses as arrays over analyses, so that their number is no part of a compiled type; made by `make_table`."""
 
-    numbers: Ints  # (n_analyses, 7) method, response, baseline, arm, reference, m, non_responder
-    thresholds: Floats  # (n_analyses,)
-    directions: Floats  # (n_analyses,)
+    numbers: Ints  # (n_analyses, 10) method, response, baseline, arm, reference, m, non_responder, variance, assumption, rule
+    amounts: Floats  # (n_analyses, 4) threshold, direction, delta of the arm, of the reference
     covariates: Ints  # rows of all analyses, one after the other
     covariate_ends: Ints  # (n_analyses + 1,)
     imputation: Ints
@@ -52,13 +55,13 @@ def make_table(analyses: Sequence[Analysis]) -> AnalysisTable:
         ends = np.cumsum([0, *(part.size for part in parts)]).astype(np.int64)
         return np.concatenate([*parts, np.empty(0, dtype=np.int64)]).astype(np.int64), ends
 
-    numbers = [[a.method, a.response, a.baseline, a.arm, a.reference, a.m, a.non_responder] for a in analyses]
+    numbers = [[int(getattr(a, name)) for name in NUMBERS] for a in analyses]
+    amounts = [[float(getattr(a, name)) for name in AMOUNTS] for a in analyses]
     covariates, covariate_ends = joined([a.covariates for a in analyses])
     imputation, imputation_ends = joined([a.imputation for a in analyses])
     return AnalysisTable(
-        np.array(numbers, dtype=np.int64).reshape(len(analyses), 7),
-        np.array([a.threshold for a in analyses], dtype=np.float64),
-        np.array([a.direction for a in analyses], dtype=np.float64),
+        np.array(numbers, dtype=np.int64).reshape(len(analyses), len(NUMBERS)),
+        np.array(amounts, dtype=np.float64).reshape(len(analyses), len(AMOUNTS)),
         covariates,
         covariate_ends,
         imputation,
@@ -80,9 +83,14 @@ def analysis_at(table: AnalysisTable, index: int) -> Analysis:
         table.covariates[table.covariate_ends[index] : table.covariate_ends[index + 1]],
         table.imputation[table.imputation_ends[index] : table.imputation_ends[index + 1]],
         row[5],
-        table.thresholds[index],
-        table.directions[index],
+        table.amounts[index, 0],
+        table.amounts[index, 1],
         row[6],
+        row[7],
+        row[8],
+        row[9],
+        table.amounts[index, 2],
+        table.amounts[index, 3],
     )
 
 

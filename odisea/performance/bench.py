@@ -14,10 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from odisea.analyse.carry_out import analyse_trial
 from odisea.analyse.double import repeat
 from odisea.data.derive import build_rows
 from odisea.data.trial import Method, make_trial
 from odisea.performance.batch import Job, make_table, run_batch
+from odisea.performance.mice import mice_record
+from odisea.performance.per_trial import trial_in_memory
 from odisea.performance.power import Run, Study, prepare
 from odisea.performance.stages import stage_table
 from odisea.provenance import manifest, typed_command, write_json
@@ -28,10 +31,17 @@ QUICK = {"replicates": 500, "rounds": 3, "slow_replicates": 2}
 FULL = {"replicates": 5000, "rounds": 7, "slow_replicates": 20}
 
 
-def write_bench(study: Study, scenario: Scenario, store: Path, folder: Path, quick: bool) -> str:
-    """Measure and write bench.json; return one line that says the result."""
+def write_bench(study: Study, scenario: Scenario, store: Path, folder: Path, quick: bool, mice: bool = False) -> str:
+    """Measure and write bench.json; return one line that says the result.
+
+    Parameters
+    ----------
+    mice : bool
+        Whether imputation with auxiliaries is measured beside R's mice.
+    """
     run = prepare(study, scenario, study.scenarios.monte_carlo.seed, store, workers=1)
-    record = measure(run, **(QUICK if quick else FULL))
+    record = measure(run, **(QUICK if quick else FULL)) | {"complete_plan": complete_plan(study, run)}
+    record |= {"mice": mice_record(study, run, folder)} if mice else {}
     target = write_json(folder / "bench.json", record)
     write_json(folder / "manifest.json", manifest(typed_command(), study.inputs, [target], {"scenario": scenario.id, "quick": quick}))
     fast, slow = record["full_replicate_per_core"], record["statsmodels_replicate_per_core"]
@@ -77,6 +87,18 @@ def measure(run: Run, replicates: int, rounds: int, slow_replicates: int) -> dic
         "rounds": rounds,
         "statsmodels_replicates": slow_replicates,
     }
+
+
+def complete_plan(study: Study, run: Run) -> dict[str, Any]:
+    """Return the processor seconds of every planned analysis of one trial, the second time, when all is compiled."""
+    trial, places = trial_in_memory((run.job.seed, 0), run.scenario, run.job.mechanism, run.job.participants, study.protocol)
+    seconds: dict[str, float] = {}
+    for planned in (*run.planned, *run.per_trial):
+        for _ in range(2):
+            start = process_time()
+            analyse_trial(trial, [planned], places)
+            seconds[planned.id] = round(process_time() - start, 4)
+    return {"seconds": round(sum(seconds.values()), 3), "by_analysis": seconds}
 
 
 def timed(work: Callable[[], Any], count: int, rounds: int) -> list[float]:

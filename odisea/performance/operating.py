@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from odisea.analyse.estimate import finish
 from odisea.analyse.plan import PlannedAnalysis
 from odisea.closed_form import Adjustment, realised_power
-from odisea.data.trial import Estimate, Method, Status
+from odisea.data.trial import Estimate, Method, Rule, Status, Variance
 from odisea.performance.measures import Measure, Truth, make_replicates, performance_measures
 from odisea.protocol.model import Protocol
 from odisea.simulate.achieved import explained
@@ -19,6 +19,11 @@ from odisea.simulate.textbook import Calibration
 Floats = NDArray[np.float64]
 
 ESTIMATE, SE, DF, N_ARM, N_REFERENCE = (Estimate._fields.index(name) for name in ("estimate", "se", "df", "n_arm", "n_reference"))
+MEANS = {
+    ("treatment_policy_mean", "odi"): "treatment_policy",
+    ("reference_based_mean", "odi"): "reference_based",
+    ("treatment_policy_mean", "vas"): "vas",
+}
 STATUS = Estimate._fields.index("status")
 STATUS_NAMES = np.array([status.name.lower() for status in Status])
 
@@ -73,16 +78,28 @@ def _analysis_frame(scenario: str, planned: PlannedAnalysis, order: int, fields:
 
 
 def truth_of(setting: Setting, planned: PlannedAnalysis) -> Truth | None:
-    """Return the value that an analysis estimates in the scenario, or None where the plan names none."""
-    truths = setting.calibration.truths
-    sign = programme_sign(setting, planned)
+    """Return the value that an analysis estimates in the scenario; None where the plan names none or the calibration has it not."""
     kind = planned.spec.truth
-    if kind == "treatment_policy_mean":
-        return Truth(sign * truths.effect, truths.effect_mcse)
-    if kind in ("marginal_risk_difference", "composite_risk_difference"):
-        value, mcse = truths.responder_difference(planned.analysis.threshold, kind == "composite_risk_difference")
+    if kind in ("treatment_policy_mean", "reference_based_mean"):
+        name = MEANS.get((kind, planned.outcome))
+        value, mcse = setting.calibration.truths.estimands[name] if name else (np.nan, np.nan)
+        return Truth(programme_sign(setting, planned) * value, mcse) if name else None
+    if kind == "none" or planned.outcome != "odi" or planned.analysis.rule != Rule.IMPROVEMENT:
+        return None
+    return _share_truth(setting, planned, kind.startswith("composite"))
+
+
+def _share_truth(setting: Setting, planned: PlannedAnalysis, missing_is_non_response: bool) -> Truth:
+    """Return the truth of a comparison of responder shares; for the two ratios its standard error is by the delta method."""
+    truths, threshold, sign = setting.calibration.truths, planned.analysis.threshold, programme_sign(setting, planned)
+    if planned.spec.measure == "risk_difference":
+        value, mcse = truths.responder_difference(threshold, missing_is_non_response)
         return Truth(sign * value, mcse)
-    return None
+    shares = np.array(truths.responder_shares(threshold, missing_is_non_response))
+    odds = planned.spec.measure == "marginal_log_odds_ratio"
+    control, programme = np.log(shares / (1.0 - shares)) if odds else np.log(shares)
+    spread = shares * (1.0 - shares) if odds else shares / (1.0 - shares)
+    return Truth(float(sign * (programme - control)), float(np.sqrt((1.0 / spread / truths.people).sum())))
 
 
 def programme_sign(setting: Setting, planned: PlannedAnalysis) -> float:
@@ -96,7 +113,9 @@ def closed_form_power(setting: Setting, planned: PlannedAnalysis, n_arm: Floats,
     Noncentral t without covariates, exact random-covariate analysis of covariance with them. None for analyses without a
     formula (imputation, responders).
     """
-    if planned.analysis.method != Method.ANCOVA or planned.spec.truth != "treatment_policy_mean":
+    least_squares = planned.analysis.method == Method.ANCOVA and planned.analysis.variance == Variance.MODEL
+    truth = truth_of(setting, planned)
+    if not least_squares or truth is None:
         return None
     covariance = setting.calibration.covariance
     covariates = [int(row) for row in planned.analysis.covariates]
@@ -107,7 +126,7 @@ def closed_form_power(setting: Setting, planned: PlannedAnalysis, n_arm: Floats,
         return None
     adjustment = Adjustment(r_squared=share, n_covariates=len(covariates))
     power = realised_power(
-        abs(programme_sign(setting, planned) * setting.calibration.truths.effect),
+        abs(truth.value),
         sd,
         n_arm[usable],
         planned.alpha,
@@ -135,15 +154,18 @@ def _measures(
     columns = {name: part[name].to_numpy() for name in ("estimate", "se", "ci_low", "ci_high")}
     replicates = make_replicates(**columns, p=part["p"].to_numpy(), ok=(part["status"] == "ok").to_numpy())
     on_scale = planned.spec.measure == "mean_difference"
+    sized_for = setting.protocol.sample_size.outcome in (None, planned.outcome)
     reference = primary_of_plan(setting, planned)
+    if reference is not None and len(by_analysis[reference]) < len(part):
+        reference = None  # a primary analysis outside the loop has fewer replicates to be compared with
     lower_is_better = setting.protocol.outcomes[planned.spec.outcome].direction == "lower_better"
     return performance_measures(
         replicates,
         alpha=planned.alpha,
         direction=-1 if on_scale and lower_is_better else 1,
         truth=truth_of(setting, planned),
-        target=target if on_scale else None,
-        comparator=None if reference is None else by_analysis[reference]["estimate"].to_numpy(),
+        target=target if on_scale and sized_for else None,
+        comparator=None if reference is None else by_analysis[reference]["estimate"].to_numpy()[: len(part)],
         closed_form=closed_form_power(
             setting, planned, part["n_analysed_arm"].to_numpy(dtype=np.float64), part["n_analysed_reference"].to_numpy(dtype=np.float64)
         ),
@@ -153,6 +175,11 @@ def _measures(
 def primary_of_plan(setting: Setting, planned: PlannedAnalysis) -> str | None:
     """Return the analysis that relative precision compares with: the plan's primary one, on the same scale; None for itself."""
     plan = planned.id.split(".")[0]
-    same = [other for other in setting.planned if other.id.split(".")[0] == plan and other.spec.measure == planned.spec.measure]
+    question = (planned.outcome, planned.spec.visit, planned.contrast.id, planned.spec.measure)
+    same = [
+        other
+        for other in setting.planned
+        if other.id.split(".")[0] == plan and (other.outcome, other.spec.visit, other.contrast.id, other.spec.measure) == question
+    ]
     primary = next((other.id for other in same if other.spec.role == "primary"), None)
     return None if primary == planned.id else primary

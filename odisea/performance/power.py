@@ -17,6 +17,7 @@ from odisea.data.derive import trial_rows
 from odisea.errors import Problem, ProtocolError
 from odisea.performance.batch import Job, in_order, make_table
 from odisea.performance.operating import Setting, performance_frame, replicate_frame
+from odisea.performance.per_trial import per_trial_frame
 from odisea.performance.store import batch_ranges, stored_batch
 from odisea.protocol.model import Protocol
 from odisea.provenance import content_digest, manifest, write_json, write_text
@@ -55,7 +56,8 @@ class Run:
 
     scenario: Scenario
     calibration: Calibration
-    planned: tuple[PlannedAnalysis, ...]
+    planned: tuple[PlannedAnalysis, ...]  # of the compiled loop
+    per_trial: tuple[PlannedAnalysis, ...]  # the others
     job: Job
     calibration_digest: str
     batch_digest: str
@@ -77,7 +79,8 @@ def prepare(study: Study, scenario: Scenario, seed: int, store: Path, workers: i
         Where calibrations are kept: store/TRIAL/scenarios.
     """
     protocol = study.protocol
-    planned = planned_analyses(protocol)
+    everything = planned_analyses(protocol)
+    planned = tuple(one for one in everything if one.in_loop)
     draft = draft_mechanism(scenario, protocol)
     recipes, rows = simulated_recipes(protocol), trial_rows(protocol)
     calibration, digest = calibrated(
@@ -92,7 +95,8 @@ def prepare(study: Study, scenario: Scenario, seed: int, store: Path, workers: i
         "table": [part.tolist() for part in job.table],
         "code": source_hash(),
     }
-    return Run(scenario, calibration, planned, job, digest, content_digest(identity))
+    per_trial = tuple(one for one in everything if not one.in_loop)
+    return Run(scenario, calibration, planned, per_trial, job, digest, content_digest(identity))
 
 
 def plain(part: Any) -> Any:
@@ -117,10 +121,33 @@ def replicate(run: Run, replicates: int, store: Path, workers: int, progress: Pr
     return np.concatenate(parts)
 
 
-def write_power(study: Study, run: Run, results: np.ndarray[Any, np.dtype[np.float64]], folder: Path, command: str) -> None:
-    """Write replicates.parquet, performance.csv, assumptions.json and manifest.json of a scenario."""
-    setting = Setting(run.scenario.id, study.protocol, run.planned, run.calibration, run.scenario.programme_arm)
-    frame = replicate_frame(setting, results)
+def carry_out_per_trial(study: Study, run: Run, replicates: int, progress: Progress) -> pd.DataFrame:
+    """Return the rows of the analyses outside the loop on the first replicates; a textbook scenario has no people to analyse so."""
+    wanted = 0 if run.scenario.textbook else replicates
+    job = run.job
+    return per_trial_frame(run.scenario, job.mechanism, job.participants, study.protocol, run.per_trial, job.seed, wanted, progress)
+
+
+def write_power(
+    study: Study,
+    run: Run,
+    results: np.ndarray[Any, np.dtype[np.float64]],
+    folder: Path,
+    command: str,
+    per_trial: pd.DataFrame | None = None,
+) -> None:
+    """Write replicates.parquet, performance.csv, assumptions.json and manifest.json of a scenario.
+
+    Parameters
+    ----------
+    per_trial : DataFrame, optional
+        Rows of analyses outside the loop, as `carry_out_per_trial` gives them.
+    """
+    beyond = () if per_trial is None or per_trial.empty else run.per_trial
+    setting = Setting(run.scenario.id, study.protocol, (*run.planned, *beyond), run.calibration, run.scenario.programme_arm)
+    frame = replicate_frame(setting._replace(planned=run.planned), results)
+    if beyond:
+        frame = pd.concat([frame, per_trial], ignore_index=True)
     folder.mkdir(parents=True, exist_ok=True)
     outputs = [
         write_parquet(folder / "replicates.parquet", frame),
@@ -132,6 +159,7 @@ def write_power(study: Study, run: Run, results: np.ndarray[Any, np.dtype[np.flo
         "scenario": run.scenario.id,
         "seed": run.job.seed,
         "replicates": len(results),
+        "replicates_per_trial": 0 if not beyond or per_trial is None else int(per_trial["replicate"].nunique()),
         "calibration": run.calibration_digest,
         "batches": run.batch_digest,
     }

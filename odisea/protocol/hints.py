@@ -382,7 +382,26 @@ levels | Levels of a code; give exactly one of column, bmi, classes and levels.
 reference | The level without a column of its own; categorical codings only.
 # ResponderRule
 improvement_of_at_least | Smallest improvement from baseline of a responder, in points of the outcome; above 0.
-unit | Unit of the improvement.
+percent_improvement_of_at_least | Smallest improvement from baseline of a responder, in percent of the baseline value; above 0, at most 100.
+attained | The value of the outcome that a responder reaches or passes; needs no baseline.
+unit | Unit of the number; percent with the percent rule, else points.
+# RecordCount
+label | What the count is called in reports.
+file | File of the export folder whose rows are counted per participant.
+column | Column that a counted row must have equal to the value; every row counts without it.
+equals | The value that the column of a counted row has.
+# ProposedEstimand
+label | What the estimand is called in reports.
+population | Whom the question is about.
+contrast | Identifier of the contrast; the treatments that are compared.
+outcome | Name of the outcome.
+visit | Name of the visit.
+summary | The population-level summary.
+strategies | Strategy of each intercurrent event by its short name, such as stops_programme.
+reason | Why the question is asked beside those of the source.
+# Delta
+arm | Points added to imputed values of the arm.
+reference | Points added to imputed values of the reference.
 # Imputation
 variables | Variables of the imputation model: names of codings and OUTCOME@VISIT, recorded in every arm; a list.
 m | Number of imputations; a whole number from 2, 20 or more are usual.
@@ -392,14 +411,22 @@ label | What the analysis is called in reports.
 outcome | Name of the outcome.
 visit | Name of the visit at which the outcome is compared.
 contrast | Identifier of the contrast.
-method | Statistical method.
+method | Statistical method; what each can be combined with stands in docs/reference/methods.md.
 missing_data | How missing outcomes are dealt with.
-measure | What is estimated; ancova gives a mean difference, logistic a log odds ratio or a risk difference.
+measure | What is estimated; a mean difference, or for responders a log odds ratio, risk difference or risk ratio.
+variance | Variance of the estimate; the method's first where it is left out.
 role | Part that the analysis plays in the plan.
+family | Name of the multiplicity family that the test belongs to.
 truth | The quantity that the analysis aims at; none where there is none (conditional odds ratio).
 estimand | Identifier of the estimand that it estimates.
 covariates | Names of codings and OUTCOME@VISIT in place of the plan's covariates; [] for none.
 imputation_from | Name of the plan whose imputation model is used in place of this plan's.
+auxiliary | What is recorded after baseline and helps the imputation, in order; OUTCOME@VISIT and names of counts.
+m | Number of imputations in place of the plan's, or automatic.
+delta | Points added to imputed values; with missing_data delta_adjusted only.
+permutations | How many allocations a re-randomisation test draws; from 99.
+subgroup | The covariate whose interaction with the arm is estimated.
+baseline_missing | Whether missing baseline values are filled in or their participants left out.
 reason | Why the analysis is proposed where the source does not state it; leave it out where it does.
 # Plan
 label | What the plan is called in reports.
@@ -424,6 +451,8 @@ adherence_analysis | How adherence and its relation to the effect are analysed; 
 harms_analysis | How harms are analysed; a text.
 software | Statistical program and version; a text.
 coding | How recorded columns enter models, by a short name that plans refer to.
+estimands | Estimands that the plans propose beside those of the source, by a short name.
+counts | Counts of records per participant, by a short name that imputation models refer to.
 plans | Analysis plans by name, such as as_registered and as_recommended.
 # Export
 dictionaries | Dictionary files named from this folder, the core first.

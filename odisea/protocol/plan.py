@@ -1,26 +1,41 @@
 """The analysis plans: how recorded columns enter models (codings), and which analyses are made with what."""
 
+from collections.abc import Iterator
 from itertools import pairwise
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 
 from pydantic import ConfigDict, Field, model_validator
 
 from odisea.protocol.dictionary import NAME_PATTERN
 from odisea.protocol.fact import NOT_PLANNED, NOT_STATED, Fact, Frozen, PlannedFact, Text
+from odisea.protocol.methods import (
+    ENTRIES,
+    METHODS,
+    MISSING_DATA,
+    RATIOS,
+    REFERENCE_BASED,
+    TRUTHS,
+    VARIANCES,
+    Entry,
+    missing_data_of,
+    variances_for,
+)
 
-Method = Literal["ancova", "logistic"]
-MissingData = Literal["complete_case", "multiple_imputation", "multiple_imputation_limit", "non_responder"]
-Measure = Literal["mean_difference", "log_odds_ratio", "risk_difference"]
+if TYPE_CHECKING:
+    Method: TypeAlias = str
+    MissingData: TypeAlias = str
+    Measure: TypeAlias = str
+    Variance: TypeAlias = str
+    Truth: TypeAlias = str
+else:  # the words are those of the registry, which a type checker cannot read
+    Method, MissingData, Variance, Truth = (Literal[words] for words in (METHODS, MISSING_DATA, VARIANCES, TRUTHS))
+    Measure = Literal[("mean_difference", *RATIOS)]
 Role = Literal["primary", "sensitivity", "supplementary", "secondary", "exploratory"]
-Truth = Literal["treatment_policy_mean", "marginal_risk_difference", "composite_risk_difference", "none"]
-
-MEASURES: dict[str, tuple[str, ...]] = {"ancova": ("mean_difference",), "logistic": ("log_odds_ratio", "risk_difference")}
-MISSING: dict[str, tuple[str, ...]] = {
-    "ancova": ("complete_case", "multiple_imputation", "multiple_imputation_limit"),
-    "logistic": ("complete_case", "non_responder"),
-}
+RULES = ("improvement_of_at_least", "percent_improvement_of_at_least", "attained")
+IMPUTING = ("multiple_imputation", "multiple_imputation_limit", "delta_adjusted", "inverse_probability", *REFERENCE_BASED)
 RECIPES = ("column", "bmi", "classes", "levels")
 LARGEST_SEED = 2**63 - 1
+MISSING_LEVEL = "missing"  # of every categorical coding: the participants in whom it was not recorded
 
 
 class BodyMassIndex(Frozen):
@@ -90,6 +105,10 @@ class Coding(Frozen):
             raise ValueError(f"kind is {self.kind}; {given[0]} makes a {wanted} coding. Write kind: {wanted}")
         if wanted == "continuous" and self.reference is not None:
             raise ValueError("reference stands on a continuous coding; only a categorical one has a reference level")
+        if MISSING_LEVEL in self.level_names:
+            raise ValueError(
+                f"a level is called {MISSING_LEVEL}; that is the level of those in whom nothing is recorded. Call it otherwise"
+            )
         if wanted == "categorical" and self.reference not in self.level_names:
             raise ValueError(f"reference is {self.reference}; one of {', '.join(self.level_names)} is needed")
         return self
@@ -110,11 +129,71 @@ class Coding(Frozen):
         return (source.column,) if source else (self.column or "",)
 
 
-class ResponderRule(Frozen):
-    """A responder improves by at least so many points from baseline, in the outcome's better direction."""
+class RecordCount(Frozen):
+    """How many rows of a file a participant has: what was taken up of the programme, by the records of one arm or of all.
 
-    improvement_of_at_least: float = Field(gt=0)
-    unit: Literal["points"]
+    Parameters
+    ----------
+    file : str
+        A file of the export folder with a row per participant and event.
+    column, equals : str, optional
+        Only rows whose column holds this value are counted.
+    """
+
+    label: Text
+    file: str
+    column: str | None = None
+    equals: str | int | float | bool | None = None
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        if (self.column is None) != (self.equals is None):
+            raise ValueError("column and equals go together: the rows whose column equals the value are counted; write both or none")
+        return self
+
+
+class ResponderRule(Frozen):
+    """When a participant is a responder, by exactly one rule.
+
+    Parameters
+    ----------
+    improvement_of_at_least : float
+        Points from baseline, in the outcome's better direction.
+    percent_improvement_of_at_least : float
+        Percent of the baseline value; of a baseline of 0 nobody can improve.
+    attained : float
+        The outcome itself is this good or better; needs no baseline.
+    unit : str
+        `points`, or `percent` with the percent rule.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [name]} for name in RULES]})
+
+    improvement_of_at_least: float | None = Field(default=None, gt=0)
+    percent_improvement_of_at_least: float | None = Field(default=None, gt=0, le=100)
+    attained: float | None = None
+    unit: Literal["points", "percent"]
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> Self:
+        given = [name for name in RULES if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"{' and '.join(given) or 'none of them'} is given; a responder rule has exactly one of {', '.join(RULES)}")
+        wanted = "percent" if given[0] == "percent_improvement_of_at_least" else "points"
+        if self.unit != wanted:
+            raise ValueError(f"unit is {self.unit}; {given[0]} is in {wanted}. Write unit: {wanted}")
+        return self
+
+    @property
+    def rule(self) -> str:
+        """Name of the rule."""
+        return next(name for name in RULES if getattr(self, name) is not None)
+
+    @property
+    def number(self) -> float:
+        """The rule's number."""
+        value: float = getattr(self, self.rule)
+        return value
 
 
 class Imputation(Frozen):
@@ -138,17 +217,74 @@ class Imputation(Frozen):
         return self
 
 
+Strategy = Literal["treatment_policy", "hypothetical", "composite", "while_on_treatment", "principal_stratum"]
+Summary = Literal["difference_in_means", "risk_difference", "risk_ratio", "odds_ratio"]
+
+
+class ProposedEstimand(Frozen):
+    """An estimand that an analysis plan proposes beside those of the source: its five attributes (ICH E9(R1)).
+
+    Parameters
+    ----------
+    population : Text
+        Whom the question is about.
+    contrast : str
+        The treatments that are compared.
+    outcome, visit : str
+        The variable; of a responder analysis it is cut by the plan's rule.
+    summary : str
+        The population-level summary.
+    strategies : dict
+        Strategy per intercurrent event, the loss of the outcome among them where the estimand says something of it.
+    reason : Text
+        Why it is asked.
+    """
+
+    label: Text
+    population: Text
+    contrast: str
+    outcome: str
+    visit: str
+    summary: Summary
+    strategies: dict[str, Strategy] = Field(min_length=1)
+    reason: Text
+
+
+class Delta(Frozen):
+    """Points added to every imputed value, by arm of the contrast."""
+
+    arm: float = 0.0
+    reference: float = 0.0
+
+
 class AnalysisSpec(Frozen):
     """One analysis of one outcome at one visit for one contrast.
 
     Parameters
     ----------
+    method, missing_data, measure, variance : str
+        What `odisea.protocol.methods.REGISTRY` allows together; without a variance the method's first.
+    family : str, optional
+        Name of the multiplicity family that the test belongs to.
+    truth : str
+        The quantity that the analysis aims at; `none` where there is none (conditional odds ratio).
     covariates : tuple of str, optional
         In place of the plan's covariates.
     imputation_from : str, optional
         The plan whose imputation model is used; another plan's model makes the analysis uncongenial.
-    truth : str
-        The quantity that the analysis aims at; `none` where there is none (conditional odds ratio).
+    auxiliary : tuple of str, optional
+        What is recorded after baseline and helps the imputation, in the order of recording: OUTCOME@VISIT and counts of
+        records; may be recorded in one arm only, and is then used in that arm.
+    m : int or "automatic", optional
+        Number of imputations in place of the plan's.
+    delta : Delta, optional
+        Of an analysis with `delta_adjusted`.
+    permutations : int, optional
+        Re-drawn allocations of a re-randomisation test.
+    subgroup : str, optional
+        The covariate whose interaction with the arm is looked at.
+    baseline_missing : str
+        `filled`: missing baseline values are filled in without looking at the arm; `excluded`: their participants are left out.
     reason : Text, optional
         Why the analysis is proposed where the source does not state it; absent where it does.
     """
@@ -161,39 +297,75 @@ class AnalysisSpec(Frozen):
     method: Method
     missing_data: MissingData
     measure: Measure
+    variance: Variance | None = None
     role: Role
+    family: str | None = Field(default=None, pattern=NAME_PATTERN)
     truth: Truth
     estimand: str | None = None
     covariates: tuple[str, ...] | None = None
     imputation_from: str | None = None
+    auxiliary: tuple[str, ...] = ()
+    m: int | Literal["automatic"] | None = None
+    delta: Delta | None = None
+    permutations: int | None = Field(default=None, ge=99, le=1_000_000)
+    subgroup: str | None = None
+    baseline_missing: Literal["filled", "excluded"] = "filled"
     reason: Text | None = None
 
     @model_validator(mode="after")
     def _parts_go_together(self) -> Self:
-        if self.measure not in MEASURES[self.method]:
-            raise ValueError(f"measure is {self.measure}; method {self.method} gives {' or '.join(MEASURES[self.method])}")
-        if self.missing_data not in MISSING[self.method]:
-            raise ValueError(f"missing_data is {self.missing_data}; method {self.method} allows {', '.join(MISSING[self.method])}")
-        if self.truth not in (self._own_truth, "none"):
-            raise ValueError(f"truth is {self.truth}; this analysis aims at {self._own_truth}, or write none")
-        if self.imputation_from is not None and not self.imputes:
-            raise ValueError(
-                f"imputation_from stands on an analysis with missing_data {self.missing_data}; only multiple imputation has it"
-            )
+        entry = ENTRIES.get((self.method, self.missing_data))
+        if entry is None:
+            raise ValueError(f"missing_data is {self.missing_data}; method {self.method} allows {', '.join(missing_data_of(self.method))}")
+        if self.measure not in entry.measures:
+            raise ValueError(f"measure is {self.measure}; method {self.method} gives {' or '.join(entry.measures)}")
+        variances, truth = variances_for(entry, self.measure), entry.truth(self.measure)
+        if self.variance is not None and self.variance not in variances:
+            raise ValueError(f"variance is {self.variance}; {self.method} with {self.missing_data} has {', '.join(variances)}")
+        if self.truth not in (truth, "none"):
+            raise ValueError(f"truth is {self.truth}; this analysis aims at {truth}" + (", or write none" if truth != "none" else ""))
+        for fault in self._misplaced():
+            raise ValueError(fault)
         return self
 
+    def _misplaced(self) -> Iterator[str]:
+        """Give what stands on an analysis that does not read it, and what one lacks."""
+        if self.imputation_from is not None and not self.imputes:
+            yield f"imputation_from stands on an analysis with missing_data {self.missing_data}; only those that impute have it"
+        if self.auxiliary and (self.missing_data != "multiple_imputation" or self.method != "ancova"):
+            yield f"auxiliary stands on {self.method} with {self.missing_data}; only ancova with multiple_imputation reads it"
+        if self.m is not None and not self.draws:
+            yield f"m stands on {self.method} with {self.missing_data}, which draws no imputations"
+        if self.m == "automatic" and self.missing_data == "multiple_imputation" and self.method != "ancova":
+            yield "m is automatic; only ancova with multiple_imputation and the reference-based methods choose it themselves"
+        if isinstance(self.m, int) and self.m < 2:
+            yield f"m is {self.m}; pooling needs at least 2 imputations (20 or more are usual)"
+        if (self.delta is not None) != (self.method == "ancova" and self.missing_data == "delta_adjusted"):
+            yield "delta stands exactly on ancova with delta_adjusted, such as delta: {arm: 5}"
+        if (self.permutations is not None) != (self.method == "rerandomisation"):
+            yield "permutations stand exactly on rerandomisation, such as permutations: 9999"
+        if (self.subgroup is not None) != (self.method == "subgroup"):
+            yield "subgroup stands exactly on the method subgroup, and names a covariate"
+
     @property
-    def _own_truth(self) -> str:
-        if self.measure == "log_odds_ratio":
-            return "none"
-        if self.measure == "mean_difference":
-            return "treatment_policy_mean"
-        return "composite_risk_difference" if self.missing_data == "non_responder" else "marginal_risk_difference"
+    def entry(self) -> Entry:
+        """The method's entry in the registry."""
+        return ENTRIES[self.method, self.missing_data]
+
+    @property
+    def chosen_variance(self) -> str:
+        """The variance, the method's first where none is named."""
+        return self.variance or variances_for(self.entry, self.measure)[0]
 
     @property
     def imputes(self) -> bool:
         """Whether the analysis uses an imputation model."""
-        return self.missing_data in ("multiple_imputation", "multiple_imputation_limit")
+        return self.missing_data in IMPUTING
+
+    @property
+    def draws(self) -> bool:
+        """Whether imputations are drawn, so that there is a number of them."""
+        return self.missing_data == "multiple_imputation" or self.missing_data in REFERENCE_BASED
 
 
 class Plan(Frozen):
@@ -253,6 +425,8 @@ class AnalysisPlans(Frozen):
     harms_analysis: PlannedFact[Text] = NOT_PLANNED
     software: PlannedFact[Text] = NOT_PLANNED
     coding_facts: dict[str, PlannedFact[Coding]] = Field(default={}, alias="coding")
+    counts: dict[str, RecordCount] = Field(default={})
+    estimands: dict[str, ProposedEstimand] = Field(default={})
     plans: dict[str, Plan] = Field(min_length=1)
 
     @property

@@ -6,9 +6,9 @@ from typing import NamedTuple
 from odisea.protocol.compose import child
 from odisea.protocol.fault import Fault, repeated, unknown, unknown_entries
 from odisea.protocol.model import Protocol
-from odisea.protocol.plan import AnalysisSpec, Coding, Plan
+from odisea.protocol.plan import AnalysisSpec, Coding, Plan, ProposedEstimand, RecordCount, ResponderRule
 
-PARTICIPANTS = "participants.csv"
+PARTICIPANTS, PARTICIPANT = "participants.csv", "participant_id"
 NUMBERS = ("int", "num")
 
 
@@ -16,8 +16,18 @@ def analysis_faults(protocol: Protocol) -> Iterator[Fault]:
     """Give every inconsistency under `/analysis`."""
     for name, coding in protocol.analysis.coding.items():
         yield from _coding_faults(protocol, child("/analysis/coding", name), coding)
+    for name, count in protocol.analysis.counts.items():
+        yield from _count_faults(protocol, child("/analysis/counts", name), name, count)
+    for name, estimand in protocol.analysis.estimands.items():
+        yield from _estimand_faults(protocol, child("/analysis/estimands", name), name, estimand)
     for name, plan in protocol.analysis.plans.items():
         yield from _plan_faults(protocol, child("/analysis/plans", name), plan)
+
+
+def auxiliary_names(protocol: Protocol) -> tuple[str, ...]:
+    """Return what auxiliary variables may be called: OUTCOME@VISIT after baseline, then counts of records."""
+    recorded = [f"{name}@{visit}" for name, outcome in protocol.outcomes.items() for visit in outcome.visits if visit != outcome.baseline]
+    return (*recorded, *protocol.analysis.counts)
 
 
 def variable_names(protocol: Protocol) -> tuple[str, ...]:
@@ -31,6 +41,9 @@ def arms_recording(protocol: Protocol, variable: str) -> tuple[str, ...]:
     arms = set(protocol.arm_ids)
     if "@" in variable:
         arms &= set(protocol.outcomes[variable.partition("@")[0]].arms or arms)
+    elif variable in protocol.analysis.counts:
+        file = protocol.dictionary.files.get(protocol.analysis.counts[variable].file)
+        arms &= set((file.arms if file else None) or arms)
     elif variable in protocol.analysis.coding and PARTICIPANTS in protocol.dictionary.files:
         spec = protocol.dictionary.files[PARTICIPANTS]
         for column in protocol.analysis.coding[variable].columns:
@@ -54,6 +67,28 @@ def _coding_faults(protocol: Protocol, pointer: str, coding: Coding) -> Iterator
             )
 
 
+def _count_faults(protocol: Protocol, pointer: str, name: str, count: RecordCount) -> Iterator[Fault]:
+    if name in protocol.analysis.coding_facts:
+        yield Fault(pointer, f"{name} is also a coding", "a variable has one meaning", "Choose another name")
+    file = protocol.dictionary.files.get(count.file)
+    if file is None:
+        yield from unknown(f"{pointer}/file", "file of the dictionary", count.file, protocol.dictionary.files)
+    elif PARTICIPANT not in file.columns:
+        yield Fault(
+            f"{pointer}/file", f"{count.file} has no column {PARTICIPANT}", "its rows are counted per participant", "Use another file"
+        )
+    elif count.column is not None:
+        yield from unknown(f"{pointer}/column", f"column of {count.file}", count.column, file.columns)
+
+
+def _estimand_faults(protocol: Protocol, pointer: str, name: str, estimand: ProposedEstimand) -> Iterator[Fault]:
+    if name in (stated.id for stated in protocol.estimands):
+        yield Fault(pointer, f"{name} is also an estimand of the source", "an estimand has one meaning", "Choose another name")
+    yield from unknown(f"{pointer}/contrast", "contrast", estimand.contrast, [contrast.id for contrast in protocol.contrasts])
+    yield from unknown(f"{pointer}/outcome", "outcome", estimand.outcome, protocol.outcomes)
+    yield from unknown(f"{pointer}/visit", "visit", estimand.visit, protocol.visit_ids)
+
+
 class _Names(NamedTuple):
     """What a plan's analyses may refer to."""
 
@@ -63,14 +98,14 @@ class _Names(NamedTuple):
 
 
 def _plan_faults(protocol: Protocol, pointer: str, plan: Plan) -> Iterator[Fault]:
-    estimands = tuple(estimand.id for estimand in protocol.estimands)
+    estimands = (*(estimand.id for estimand in protocol.estimands), *protocol.analysis.estimands)
     names = _Names(variable_names(protocol), tuple(contrast.id for contrast in protocol.contrasts), estimands)
     yield from unknown_entries(f"{pointer}/covariates", "coding or OUTCOME@VISIT", plan.covariates.value, names.variables)
     yield from unknown_entries(
         f"{pointer}/imputation/variables", "coding or OUTCOME@VISIT", plan.imputation.variables.value, names.variables
     )
     for name in plan.responder:
-        yield from _responder_faults(protocol, child(f"{pointer}/responder", name), name)
+        yield from _responder_faults(protocol, child(f"{pointer}/responder", name), name, plan.responder[name].value)
     yield from repeated(f"{pointer}/analyses", "analysis", (spec.id for spec in plan.analyses))
     for place, spec in enumerate(plan.analyses):
         where = f"{pointer}/analyses/{place}"
@@ -78,12 +113,12 @@ def _plan_faults(protocol: Protocol, pointer: str, plan: Plan) -> Iterator[Fault
         yield from faults or _analysis_faults(protocol, where, plan, spec)
 
 
-def _responder_faults(protocol: Protocol, pointer: str, name: str) -> Iterator[Fault]:
+def _responder_faults(protocol: Protocol, pointer: str, name: str, rule: ResponderRule | None) -> Iterator[Fault]:
     outcome = protocol.outcomes.get(name)
     if outcome is None:
         yield from unknown(pointer, "outcome", name, protocol.outcomes)
-    elif outcome.baseline is None or outcome.direction is None:
-        allowed = "an improvement needs the outcome's baseline visit and direction"
+    elif outcome.direction is None or (outcome.baseline is None and (rule is None or rule.attained is None)):
+        allowed = "an improvement needs the outcome's baseline visit and direction, an attained value the direction"
         yield Fault(pointer, f"{name} has a responder rule without them", allowed, f"Add baseline and direction to outcomes.{name}")
 
 
@@ -96,6 +131,8 @@ def _name_faults(protocol: Protocol, where: str, spec: AnalysisSpec, names: _Nam
     yield from unknown(f"{where}/estimand", "estimand", spec.estimand, names.estimands)
     yield from unknown(f"{where}/imputation_from", "plan", spec.imputation_from, protocol.analysis.plans)
     yield from unknown_entries(f"{where}/covariates", "coding or OUTCOME@VISIT", spec.covariates, names.variables)
+    yield from unknown_entries(f"{where}/auxiliary", "OUTCOME@VISIT after baseline or count", spec.auxiliary, auxiliary_names(protocol))
+    yield from unknown(f"{where}/subgroup", "coding or OUTCOME@VISIT", spec.subgroup, names.variables)
 
 
 def _analysis_faults(protocol: Protocol, where: str, plan: Plan, spec: AnalysisSpec) -> Iterator[Fault]:
@@ -112,18 +149,24 @@ def _analysis_faults(protocol: Protocol, where: str, plan: Plan, spec: AnalysisS
             if variable == response:
                 yield Fault(child(pointer, place), f"{variable} is the analysed outcome itself", "use what is known before it", "Delete it")
             yield from _one_arm_faults(protocol, child(pointer, place), variable, spec)
+    if response in spec.auxiliary:
+        yield Fault(
+            f"{where}/auxiliary", f"{response} is the analysed outcome itself", "auxiliary variables help to impute it", "Delete it"
+        )
     yield from _one_arm_faults(protocol, f"{where}/outcome", response, spec)
 
 
 def _method_faults(protocol: Protocol, where: str, plan: Plan, spec: AnalysisSpec) -> Iterator[Fault]:
     outcome = protocol.outcomes[spec.outcome]
     binary = outcome.kind == "binary"
-    if spec.method == "ancova" and (binary or outcome.kind == "time_to_event"):
-        yield Fault(
-            f"{where}/method", f"ancova of the {outcome.kind} outcome {spec.outcome}", "ancova needs a numeric outcome", "Use logistic"
-        )
-    if spec.method == "logistic" and not binary and spec.outcome not in plan.responder:
-        allowed = "logistic needs a binary outcome or the plan's responder rule"
+    if not spec.entry.binary and (binary or outcome.kind == "time_to_event"):
+        found, allowed = f"{spec.method} of the {outcome.kind} outcome {spec.outcome}", f"{spec.method} needs a numeric outcome"
+        yield Fault(f"{where}/method", found, allowed, "Use logistic")
+    if spec.entry.binary and binary and spec.missing_data == "multiple_imputation":
+        allowed = "a score is imputed and then cut; a binary outcome has none"
+        yield Fault(f"{where}/missing_data", f"multiple imputation of the binary outcome {spec.outcome}", allowed, "Use non_responder")
+    if spec.entry.binary and not binary and spec.outcome not in plan.responder:
+        allowed = f"{spec.method} needs a binary outcome or the plan's responder rule"
         yield Fault(
             f"{where}/method",
             f"the plan has no responder rule for {spec.outcome}",

@@ -351,7 +351,7 @@ class Estimand(Frozen):
     contrast: str
     outcome: str
     visit: str | None = None
-    summary: Fact[Literal["difference_in_means", "risk_difference", "odds_ratio"]] = NOT_STATED
+    summary: Fact[Literal["difference_in_means", "risk_difference", "risk_ratio", "odds_ratio"]] = NOT_STATED
     intercurrent_events: tuple[IntercurrentEvent, ...] = ()
 
 

@@ -47,6 +47,11 @@ class Case:
         """Return the plan that a verdict judges."""
         return self.protocol.analysis.plans[verdict.plan]
 
+    def planned(self, verdict: Verdict) -> tuple[AnalysisSpec, ...]:
+        """Return the analyses of a plan that every shown scenario has results of; the others were not simulated."""
+        there = set.intersection(*(set(one.analyses) for one in self.chosen.all))
+        return tuple(spec for spec in self.plan(verdict).analyses if f"{verdict.plan}.{spec.id}" in there)
+
     def spec(self, analysis: str) -> AnalysisSpec:
         """Return the declaration of an analysis by PLAN.ID."""
         plan, name = analysis.split(".", 1)

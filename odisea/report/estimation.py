@@ -3,11 +3,13 @@
 import math
 from collections.abc import Iterator
 
+from odisea.protocol.methods import REFERENCE_BASED
 from odisea.report.case import Case, within
 from odisea.report.content import Bullets, Column, Listing, Message, Paragraph, Phrase, Reference, Row, Section, Table, say
 from odisea.report.numbers import DASH, fixed, percent, with_error
 from odisea.report.operating import scenario_column, share, value
 from odisea.report.results import Measured, ScenarioResult
+from odisea.report.roles import by_role
 from odisea.report.verdict import Verdict
 
 CAUSE = "loss_share_"
@@ -89,12 +91,7 @@ def _analyses(case: Case) -> Section:
         Column("gain", say("analyses.gain"), width=0.12),
         Column("alarms", say("analyses.alarms"), width=0.11),
     )
-    rows: list[Row] = []
-    for verdict in case.verdicts:
-        rows.append(Row(f"plan-{verdict.plan}", (case.plan(verdict).label,)))
-        rows += [
-            _analysis_row(case, f"{verdict.plan}.{spec.id}") for spec in case.plan(verdict).analyses if spec.measure == "mean_difference"
-        ]
+    rows = [row for verdict in case.verdicts for row in _analyses_of(case, verdict)]
     table = Table(
         "analyses",
         say("analyses.caption", scenario=case.claim.assumptions.label),
@@ -106,10 +103,23 @@ def _analyses(case: Case) -> Section:
     return Section("analyses", say("analyses.heading"), (table,))
 
 
+def _analyses_of(case: Case, verdict: Verdict) -> Iterator[Row]:
+    """Give a plan's simulated analyses of its primary outcome in rows, each role under its own heading."""
+    outcome = case.spec(verdict.analysis).outcome
+    specs = [spec for spec in case.planned(verdict) if spec.measure == "mean_difference" and spec.outcome == outcome]
+    for role, own in by_role(specs, lambda spec: spec.role).items():
+        yield Row(f"{verdict.plan}-{role}", (say("analyses.of_plan", plan=case.plan(verdict).label, role=say(f"role_word.{role}")),))
+        yield from (_analysis_row(case, f"{verdict.plan}.{spec.id}") for spec in own)
+
+
 def _analysis_row(case: Case, analysis: str) -> Row:
     claim, null = case.claim, case.chosen.null
     spec = case.spec(analysis)
-    mark = say("analyses.uncongenial", label=spec.label) if spec.imputation_from not in (None, analysis.split(".", 1)[0]) else spec.label
+    mark: Phrase = spec.label
+    if spec.imputation_from not in (None, analysis.split(".", 1)[0]):
+        mark = say("analyses.uncongenial", label=mark)
+    if spec.missing_data in REFERENCE_BASED:
+        mark = say("analyses.own_truth", label=mark)
     gain = claim.measured(analysis, "relative_precision")
     cells = (
         mark,
@@ -177,7 +187,7 @@ def _responder_analyses(case: Case, verdict: Verdict) -> tuple[str, str]:
     """Return the plan's first risk difference and its first log odds ratio, empty where it has none."""
 
     def first(measure: str) -> str:
-        return next((f"{verdict.plan}.{spec.id}" for spec in case.plan(verdict).analyses if spec.measure == measure), "")
+        return next((f"{verdict.plan}.{spec.id}" for spec in case.planned(verdict) if spec.measure == measure), "")
 
     return first("risk_difference"), first("log_odds_ratio")
 

@@ -1,10 +1,12 @@
 """Part II of the power report, the declarations: identification, design, sample-size statement, method, rule, limits, reproduction."""
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import zip_longest
 from typing import Any
 
-from odisea.protocol.fact import Fact
+from odisea.protocol.fact import Fact, Text
 from odisea.protocol.model import AnalysisSpec, Plan, Protocol
+from odisea.protocol.plan import ProposedEstimand
 from odisea.report.calendar_sections import calendar_sections
 from odisea.report.case import NAN, Case, given, named, variables, within
 from odisea.report.content import (
@@ -29,6 +31,7 @@ from odisea.report.numbers import DASH, Traced, fixed, percent, short, whole
 from odisea.report.operating import operating_sections
 from odisea.report.register import register_sections
 from odisea.report.results import PERFORMANCE, ScenarioResult
+from odisea.report.roles import ROLES
 from odisea.report.selection import LOSS
 from odisea.report.summary import tolerated
 from odisea.report.verdict import ALARM_TOLERANCE, POWER_TOLERANCE, Verdict
@@ -137,7 +140,7 @@ def _outcome(case: Case) -> Phrase:
 
 def _estimands(protocol: Protocol) -> Iterator[Block]:
     """Give the five attributes of every estimand (ICH E9(R1))."""
-    if not protocol.estimands:
+    if not protocol.estimands and not protocol.analysis.estimands:
         return
     columns = (
         Column("estimand", say("estimand.estimand"), "start", 0.2),
@@ -159,7 +162,24 @@ def _estimands(protocol: Protocol) -> Iterator[Block]:
         )
         for estimand in protocol.estimands
     )
-    yield Table("estimands", say("estimand.caption"), columns, rows, small=True)
+    proposed = tuple(_proposed_estimand(protocol, name, estimand) for name, estimand in protocol.analysis.estimands.items())
+    yield Table("estimands", say("estimand.caption"), columns, rows + proposed, small=True)
+
+
+def _proposed_estimand(protocol: Protocol, name: str, estimand: ProposedEstimand) -> Row:
+    labels = {event.event: event.label for stated in protocol.estimands for event in stated.intercurrent_events}
+    events = tuple(
+        say("estimand.event", event=labels.get(event) or named("event", event), strategy=named("strategy", strategy))
+        for event, strategy in estimand.strategies.items()
+    )
+    cells = (
+        say("cell.with_status", value=estimand.label, status=say("status.proposed")),
+        estimand.population,
+        protocol.contrast(estimand.contrast).label,
+        named("summary_measure", estimand.summary),
+        Listing(events, "semicolons"),
+    )
+    return Row(name, cells)
 
 
 def _event(label: Phrase, strategy: Fact[Any]) -> Phrase:
@@ -181,8 +201,47 @@ def _plans(case: Case) -> Section:
     return Section(
         "plans",
         say("plans.heading"),
-        (Paragraph("about", (say("plans.about"),)), Table("plans", say("plans.caption"), columns, rows, small=True)),
+        (
+            Paragraph("about", (say("plans.about"),)),
+            Table("plans", say("plans.caption"), columns, rows, small=True),
+            Paragraph("analysed", (say("plans.analysed"),)),
+            _planned_analyses(case),
+        ),
     )
+
+
+def _planned_analyses(case: Case) -> Table:
+    """List what each plan analyses, the plans beside one another: by role and outcome, one line per analysis."""
+    plans = [case.plan(verdict) for verdict in case.verdicts]
+    groups = [_by_role(plan) for plan in plans]
+    rows: list[Row] = []
+    for role, outcome in sorted(
+        {key[:2] for group in groups for key in group}, key=lambda key: (ROLES.index(key[0]), _place(case, key[1]))
+    ):
+        rows.append(Row(f"{role}-{outcome}", (say(f"role_of.{role}", outcome=case.protocol.outcomes[outcome].label),)))
+        for binary in (False, True):
+            beside = zip_longest(*(group.get((role, outcome, binary), ()) for group in groups))
+            for number, labels in enumerate(beside, start=1):
+                kind = say("plans.kind_responders" if binary else "plans.kind_means")
+                rows.append(Row(f"{role}-{outcome}-{binary:d}-{number}", (kind, *(label or DASH for label in labels))))
+    columns = (
+        Column("kind", say("plans.compared"), "start", 0.14),
+        *(Column(verdict.plan, plan.label, "start", 0.86 / len(plans)) for verdict, plan in zip(case.verdicts, plans, strict=True)),
+    )
+    return Table("analyses", say("plans.analyses"), columns, tuple(rows), small=True)
+
+
+def _by_role(plan: Plan) -> dict[tuple[str, str, bool], list[Text]]:
+    """Return the labels of a plan's analyses by role, outcome and whether responders are compared."""
+    found: dict[tuple[str, str, bool], list[Text]] = {}
+    for spec in plan.analyses:
+        found.setdefault((spec.role, spec.outcome, spec.entry.binary), []).append(spec.label)
+    return found
+
+
+def _place(case: Case, outcome: str) -> int:
+    """Return an outcome's place in the protocol."""
+    return list(case.protocol.outcomes).index(outcome)
 
 
 def _plan_cell(case: Case, verdict: Verdict, plan: Plan, name: str) -> Phrase:
@@ -216,8 +275,9 @@ def _responder_rule(protocol: Protocol, verdict: Verdict, plan: Plan, spec: Anal
     fact = plan.responder.get(spec.outcome)
     if fact is None or fact.value is None:
         return say("status.not_stated")
-    cut = Traced(fact.value.improvement_of_at_least, _in_plan(protocol, verdict, f"responder/{spec.outcome}"))
-    return given(fact, say("plans.responder_rule", d=short(cut)))
+    rule = fact.value
+    cut = Traced(rule.number, _in_plan(protocol, verdict, f"responder/{spec.outcome}"))
+    return given(fact, say(f"responder_rule.{rule.rule}", d=short(cut)))
 
 
 def _in_plan(protocol: Protocol, verdict: Verdict, pointer: str) -> Trace:

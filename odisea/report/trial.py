@@ -6,9 +6,11 @@ from odisea.protocol.model import Protocol
 from odisea.report.case import within
 from odisea.report.content import Block, Bullets, Callout, Document, Facts, Listing, Paragraph, Part, Phrase, Plain, Section, say
 from odisea.report.numbers import DASH
+from odisea.report.trial_details import subgroups_section
 from odisea.report.trial_files import TrialResult, read_trial_result
+from odisea.report.trial_flags import flags_section
 from odisea.report.trial_people import baseline_section, flow_section
-from odisea.report.trial_results import flags_section, primary_section, responder_section
+from odisea.report.trial_results import primary_section, responder_section
 from odisea.report.write import write_document
 
 
@@ -39,7 +41,7 @@ def trial_document(result: TrialResult) -> Document:
     if result.estimates.blind:
         comparisons: tuple[Section, ...] = ()
     else:
-        comparisons = (primary_section(result), responder_section(result), flags_section(result))
+        comparisons = (primary_section(result), responder_section(result), subgroups_section(result), flags_section(result))
     sections = (_about(result), flow_section(result), baseline_section(result), *comparisons, _limits(), _provenance(result))
     return Document(
         id="trial_report",

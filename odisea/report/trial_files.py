@@ -1,14 +1,17 @@
 """Reading an analysis folder of `odisea analyse`: estimates, and where they are present flow, baseline table and manifest."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
+from pydantic import Field
+
 from odisea.errors import DataError, Problem
 from odisea.protocol.fact import Text
 from odisea.protocol.model import Protocol
+from odisea.protocol.plan import Role
 from odisea.report.content import Trace
 from odisea.report.numbers import Traced
 from odisea.report.results import MANIFEST, Manifest, Part, read_part
@@ -30,15 +33,17 @@ class Proposed(Part):
 
 
 class EstimateRow(Part):
-    """One analysis; numbers are None where they do not exist."""
+    """One analysis; numbers are None where they do not exist. `details` has the shape that the analysis's method gives it."""
 
     analysis: str
     outcome: str
     visit: str
     contrast: str
+    method: str = ""
     measure: str = "mean_difference"
     missing_data: str = "complete_case"
-    role: str = "secondary"
+    role: Role = "secondary"
+    variance: str = ""
     estimate: float | None
     se: float | None = None
     ci_low: float | None
@@ -55,6 +60,7 @@ class EstimateRow(Part):
     reason: str = ""
     proposed: tuple[Proposed, ...] = ()
     table: dict[str, dict[str, int]] | None = None
+    details: dict[str, Any] = Field(default={})
 
 
 class Estimates(Part):
@@ -135,6 +141,24 @@ class TrialResult:
         """Return a number of an estimate; NaN where it does not exist."""
         value = getattr(self.estimates.estimates[place], name)
         return at(ESTIMATES, f"/estimates/{place}/{name}", value)
+
+    def told(self, place: int, *path: str | int) -> Any:
+        """Return what the details of an estimate hold at a path; None where they hold nothing."""
+        found: Any = self.estimates.estimates[place].details
+        for step in path:
+            if isinstance(found, Mapping):
+                found = found.get(step)
+            elif isinstance(found, Sequence) and not isinstance(found, str) and isinstance(step, int) and step < len(found):
+                found = found[step]
+            else:
+                return None
+        return found
+
+    def detail(self, place: int, *path: str | int) -> Traced:
+        """Return a number of an estimate's details; NaN where it does not exist."""
+        found = self.told(place, *path)
+        known = isinstance(found, int | float) and not isinstance(found, bool)
+        return at(ESTIMATES, "/".join([f"/estimates/{place}/details", *map(str, path)]), found if known else None)
 
     def rows(self, *measures: str) -> Iterator[tuple[int, EstimateRow]]:
         """Yield the estimates of some measures with their places."""

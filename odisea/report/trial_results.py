@@ -1,114 +1,104 @@
-"""Estimates of the trial report: differences in means, responders, what the flags mean, and which values were proposed."""
+"""Estimates of the trial report: differences in means and responders, by role, with the variance that each interval rests on."""
 
-import math
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-from odisea.protocol.model import AnalysisSpec
-from odisea.report.case import named, stated, variables, within
-from odisea.report.content import (
-    Block,
-    Bullets,
-    Column,
-    Figure,
-    Forest,
-    Interval,
-    Listing,
-    Number,
-    Paragraph,
-    Phrase,
-    Plain,
-    Row,
-    Section,
-    Table,
-    Trace,
-    say,
+from odisea.protocol.methods import REFERENCE_BASED
+from odisea.report.case import named, stated, within
+from odisea.report.content import Block, Column, Figure, Forest, Interval, Listing, Paragraph, Phrase, Row, Section, Table, say
+from odisea.report.numbers import DASH, fixed, p_statement, p_value, percent, short, whole
+from odisea.report.roles import by_role
+from odisea.report.trial_details import beside, imputation_table, means_table, tipping_blocks
+from odisea.report.trial_files import ESTIMATES, EstimateRow, TrialResult, at
+from odisea.report.trial_rows import (
+    RATIOS,
+    Key,
+    Placed,
+    better_end,
+    flags_of,
+    grouped,
+    has_rule,
+    interval_of,
+    level_of,
+    numbers_analysed,
+    plan_label,
+    plan_of,
+    shown,
+    side,
+    spec_of,
+    variance_of,
 )
-from odisea.report.numbers import DASH, Traced, fixed, p_statement, p_value, percent, short, whole
-from odisea.report.trial_files import ESTIMATES, EstimateRow, Proposed, TrialResult, at
 
-PRINTED = {"mean_difference": 2, "risk_difference": 1, "log_odds_ratio": 2}
-Placed = tuple[int, EstimateRow]
-Key = tuple[str, str, str]
+MOST_IN_ONE_FOREST = 8
+TWO_VARIANCES = "two_variances"  # said once, under the first table that has both
+COUNTED = ("complete_case", "non_responder")
 
 
 def primary_section(result: TrialResult) -> Section:
-    """Return the differences in means, one table per outcome, visit and contrast."""
+    """Return the differences in means per outcome, visit and contrast: answers, tables, drawings, and what stands behind them."""
     blocks: list[Block] = []
-    for number, (key, rows) in enumerate(_grouped(result, "mean_difference").items(), start=1):
+    groups = grouped(result, "mean_difference")
+    for number, (key, rows) in enumerate(groups.items(), start=1):
+        blocks += [Paragraph(f"about{number}", (_caption(result, key),), "lead")] * (len(groups) > 1)
         main = [placed for placed in rows if placed[1].role == "primary"]
-        blocks += [Paragraph(f"answer{number}-{n}", (_answer(result, placed),)) for n, placed in enumerate(main or rows[:1], 1)]
-        blocks.append(_estimates_table(result, f"means{number}", key, rows))
-        if any(row.status == "ok" for _, row in rows):
-            blocks.append(_forest(result, f"forest{number}", key, rows))
+        blocks += [Paragraph(f"answer{number}-{n}", (_answer(result, placed),)) for n, placed in enumerate(main or _foremost(rows), 1)]
+        blocks += means_table(result, f"adjusted{number}", main)
+        blocks.append(_means_table(result, f"means{number}", key, rows))
+        if any(row.missing_data in REFERENCE_BASED for _, row in rows) and not any(block.id == TWO_VARIANCES for block in blocks):
+            blocks.append(Paragraph(TWO_VARIANCES, (say("means.two_variances"),)))
+        blocks += _forests(result, f"forest{number}", key, rows)
+        blocks += tipping_blocks(result, f"tipping{number}", key)
+        blocks += imputation_table(result, f"imputed{number}", rows)
+        blocks += beside(result, f"beside{number}", rows)
     return Section("means", say("means.heading"), tuple(blocks) or (Paragraph("absent", (say("means.absent"),)),))
 
 
 def responder_section(result: TrialResult) -> Section:
-    """Return counts of responders, risk differences and odds ratios."""
+    """Return what is yes or no: counts, primary answers, risk differences and ratios."""
     blocks: list[Block] = []
-    for number, (key, rows) in enumerate(_grouped(result, "risk_difference", "log_odds_ratio").items(), start=1):
-        counted = next((placed for placed in rows if placed[1].table), None)
-        if counted:
-            blocks.append(_counts_table(result, f"counts{number}", counted))
-        blocks.append(_estimates_table(result, f"responders{number}", key, rows))
-    if blocks:
-        blocks.insert(0, Paragraph("about", (say("responder.about"),)))
+    groups = grouped(result, "risk_difference", *RATIOS)
+    if groups:
+        ruled = any(has_rule(result, row) for rows in groups.values() for _, row in rows)
+        blocks.append(Paragraph("about", (*((say("responder.about"),) if ruled else ()), say("responder.about_ratios"))))
+    for number, (key, rows) in enumerate(groups.items(), start=1):
+        blocks += [Paragraph(f"about{number}", (_caption(result, key),), "lead")] * (len(groups) > 1)
+        main = [placed for placed in rows if placed[1].role == "primary"]
+        blocks += [Paragraph(f"answer{number}-{n}", (_answer(result, placed),)) for n, placed in enumerate(main, 1)]
+        blocks += _counts_table(result, f"counts{number}", key, rows)
+        blocks.append(_responders_table(result, f"responders{number}", key, rows))
+        blocks += _separated(result, f"separated{number}", rows)
+        blocks += imputation_table(result, f"imputed{number}", rows)
     return Section("responders", say("responder.heading"), tuple(blocks))
 
 
-def flags_section(result: TrialResult) -> Section:
-    """Return what the flags mean, and the values that the plan's authors propose."""
-    flags = dict.fromkeys(flag.partition(":")[0] for row in result.estimates.estimates for flag in row.flags)
-    blocks: list[Block] = []
-    if flags:
-        blocks.append(Bullets("flags", tuple(named("flag_means", flag) for flag in flags)))
-    else:
-        blocks.append(Paragraph("none", (say("flags.none"),)))
-    return Section("flags", say("flags.heading"), (*blocks, *_proposals(result)))
-
-
-def _grouped(result: TrialResult, *measures: str) -> dict[Key, list[Placed]]:
-    """Return the estimates of some measures by outcome, visit and contrast."""
-    groups: dict[Key, list[Placed]] = {}
-    for place, row in result.rows(*measures):
-        groups.setdefault((row.outcome, row.visit, row.contrast), []).append((place, row))
-    return groups
-
-
-def _spec(result: TrialResult, row: EstimateRow) -> AnalysisSpec:
-    plan, name = row.analysis.split(".", 1)
-    return next(spec for spec in result.protocol.analysis.plans[plan].analyses if spec.id == name)
-
-
-def _plan_label(result: TrialResult, row: EstimateRow) -> Phrase:
-    return result.protocol.analysis.plans[row.analysis.split(".", 1)[0]].label
+def _foremost(rows: Sequence[Placed]) -> list[Placed]:
+    """Return the first estimate of each plan among those of the foremost role."""
+    role = next(iter(by_role(rows, lambda placed: placed[1].role)))
+    first: dict[str, Placed] = {}
+    for place, row in rows:
+        if row.role == role:
+            first.setdefault(plan_of(row), (place, row))
+    return list(first.values())
 
 
 def _answer(result: TrialResult, placed: Placed) -> Phrase:
-    """Say a primary result in words."""
+    """Say a result in words."""
     place, row = placed
-    lead = {"plan": _plan_label(result, row), "analysis": _spec(result, row).label}
+    lead = {"plan": plan_label(result, row), "analysis": spec_of(result, row).label}
     if row.status != "ok" or row.ci_low is None or row.ci_high is None:
         return say("means.no_answer", **lead, status=named("status_means", row.status))
-    digits = PRINTED[row.measure]
-    low, high = (fixed(result.number(place, name), digits) for name in ("ci_low", "ci_high"))
+    kind = "means.answer" if row.measure == "mean_difference" else f"responder.answer_{row.measure}"
+    low, high = (shown(result.number(place, name), row.measure) for name in ("ci_low", "ci_high"))
     said = say(
-        "means.answer",
+        kind,
         **lead,
-        estimate=fixed(result.number(place, "estimate"), digits),
+        estimate=shown(result.number(place, "estimate"), row.measure),
         low=low,
         high=high,
-        level=_level(place, row),
+        level=level_of(place, row),
         p=p_statement(result.number(place, "p")),
-        reading=say(f"means.{_reading(result, row)}", arm=_side(result, row, "arm"), reference=_side(result, row, "reference")),
+        reading=say(f"means.{_reading(result, row)}", arm=side(result, row, "arm"), reference=side(result, row, "reference")),
     )
     return Listing((said, *_beyond(result, row)), "sentences")
-
-
-def _side(result: TrialResult, row: EstimateRow, side: str) -> Phrase:
-    arm = getattr(result.protocol.contrast(row.contrast), side)
-    return within(result.protocol.arm(arm).label)
 
 
 def _reading(result: TrialResult, row: EstimateRow) -> str:
@@ -117,7 +107,7 @@ def _reading(result: TrialResult, row: EstimateRow) -> str:
     assert row.ci_high is not None
     if row.ci_low <= 0 <= row.ci_high:
         return "contains_zero"
-    direction = result.protocol.outcomes[row.outcome].direction
+    direction = better_end(result, row)
     if direction is None:
         return "excludes_zero"
     return "favours_arm" if (row.ci_high < 0) == (direction == "lower_better") else "favours_reference"
@@ -127,7 +117,7 @@ def _beyond(result: TrialResult, row: EstimateRow) -> Iterator[Phrase]:
     """Say whether the interval shows the difference that the trial was sized for."""
     target = stated(result.protocol, "sample_size", "target_difference").follows("size", abs)
     direction = result.protocol.outcomes[row.outcome].direction
-    if not target.known or direction is None or result.protocol.sample_size.outcome != row.outcome:
+    if not target.known or direction is None or result.protocol.sample_size.outcome != row.outcome or row.measure != "mean_difference":
         return
     assert row.ci_low is not None
     assert row.ci_high is not None
@@ -135,98 +125,163 @@ def _beyond(result: TrialResult, row: EstimateRow) -> Iterator[Phrase]:
     yield say("means.shows_target" if nearest > target.value else "means.not_target", d=short(target))
 
 
-def _level(place: int, row: EstimateRow) -> Phrase:
-    return percent(at(ESTIMATES, f"/estimates/{place}/alpha", row.alpha).follows("one minus", lambda alpha: 1 - alpha), 0)
-
-
-def _estimates_table(result: TrialResult, table_id: str, key: Key, rows: list[Placed]) -> Table:
-    """Return estimates with intervals, numbers analysed and flags, by plan."""
+def _caption(result: TrialResult, key: Key) -> Phrase:
     outcome, visit, contrast = key
-    columns = (
-        Column("analysis", say("cell.analysis"), "start", 0.3),
-        Column("analysed", say("means.analysed"), width=0.14),
-        Column("measure", say("means.measure"), "start", 0.13),
-        Column("estimate", say("means.estimate"), width=0.1),
-        Column("interval", say("means.interval", level=_level(*rows[0])), width=0.14),
-        Column("p", say("means.p"), width=0.07),
-        Column("flags", say("means.flags"), "start", 0.12),
-    )
-    shown: list[Row] = []
-    for plan in dict.fromkeys(row.analysis.split(".", 1)[0] for _, row in rows):
-        shown.append(Row(f"plan-{plan}", (result.protocol.analysis.plans[plan].label,)))
-        shown += [_estimate_row(result, placed) for placed in rows if placed[1].analysis.startswith(f"{plan}.")]
-    caption = say(
+    return say(
         "means.caption",
         outcome=result.protocol.outcomes[outcome].label,
         visit=within(result.protocol.visit(visit).label),
         contrast=within(result.protocol.contrast(contrast).label),
     )
-    return Table(table_id, caption, columns, tuple(shown), (say("means.note"),), small=True)
 
 
-def _estimate_row(result: TrialResult, placed: Placed) -> Row:
+def _means_table(result: TrialResult, table_id: str, key: Key, rows: Sequence[Placed]) -> Table:
+    """Return differences in means with intervals, variances and flags, by plan and role."""
+    columns = (
+        Column("analysis", say("cell.analysis"), "start", 0.28),
+        Column("analysed", say("means.analysed"), width=0.11),
+        Column("estimate", say("means.difference"), width=0.1),
+        Column("interval", say("means.interval", level=level_of(*rows[0])), width=0.14),
+        Column("p", say("means.p"), width=0.07),
+        Column("variance", say("means.variance"), "start", 0.15),
+        Column("flags", say("means.flags"), "start", 0.15),
+    )
+    lines: list[Row] = []
+    for heading, own in _under_roles(result, rows):
+        lines.append(heading)
+        for placed in own:
+            lines += _mean_rows(result, placed, own)
+    notes = (say("means.note"), say("means.not_adjusted"))
+    return Table(table_id, _caption(result, key), columns, tuple(lines), notes, small=True)
+
+
+def _under_roles(result: TrialResult, rows: Sequence[Placed]) -> Iterator[tuple[Row, list[Placed]]]:
+    """Yield the estimates of each plan and role under a heading; the variances of a reference-based question follow each other."""
+    for plan in dict.fromkeys(plan_of(row) for _, row in rows):
+        of_plan = [placed for placed in rows if plan_of(placed[1]) == plan]
+        for role, own in by_role(of_plan, lambda placed: placed[1].role).items():
+            words = say("analyses.of_plan", plan=result.protocol.analysis.plans[plan].label, role=say(f"role_word.{role}"))
+            yield Row(f"plan-{plan}-{role}", (words,)), sorted(own, key=lambda placed, own=own: _first_of_question(placed, own))  # type: ignore[misc]
+
+
+def _first_of_question(placed: Placed, rows: Sequence[Placed]) -> int:
+    """Return the place of the first row that asks the same reference-based question, else the row's own."""
     place, row = placed
-    label = _spec(result, row).label
-    name: Phrase = say("means.primary", analysis=label) if row.role == "primary" else label
-    estimate, low, high = (_shown(result.number(place, part), row.measure) for part in ("estimate", "ci_low", "ci_high"))
-    interval = say("means.between", low=low, high=high) if row.ci_low is not None and row.ci_high is not None else DASH
+    if row.missing_data not in REFERENCE_BASED:
+        return place
+    return min(other for other, one in rows if one.missing_data == row.missing_data)
+
+
+def _mean_rows(result: TrialResult, placed: Placed, beside_it: Sequence[Placed]) -> Iterator[Row]:
+    """Yield an estimate's row, and after one that stands on a reference-based assumption alone that of its other variance."""
+    place, row = placed
+    yield _mean_row(result, placed)
+    if row.missing_data not in REFERENCE_BASED or row.status != "ok":
+        return
+    other = "rubin" if row.variance == "jackknife" else "jackknife"
+    of_question = [one.variance for _, one in beside_it if one.missing_data == row.missing_data]
+    shown_already = any((variance == "jackknife") == (other == "jackknife") for variance in of_question)
+    if shown_already or not result.detail(place, other, "estimate").known:
+        return
+    low, high = (result.detail(place, other, name) for name in ("ci_low", "ci_high"))
     cells = (
-        name,
-        _numbers(result, place),
-        named("measure", row.measure),
-        estimate,
-        interval,
+        say("means.other_variance"),
+        numbers_analysed(result, place),
+        shown(result.detail(place, other, "estimate"), row.measure),
+        interval_of(low, high, row.measure),
+        p_value(result.detail(place, other, "p")),
+        variance_of(row, other),
+        say("flags.no_flag"),
+    )
+    yield Row(f"{row.analysis}-{other}", cells)
+
+
+def _mean_row(result: TrialResult, placed: Placed) -> Row:
+    place, row = placed
+    cells = (
+        spec_of(result, row).label,
+        numbers_analysed(result, place),
+        shown(result.number(place, "estimate"), row.measure),
+        interval_of(result.number(place, "ci_low"), result.number(place, "ci_high"), row.measure),
         p_value(result.number(place, "p")),
-        _flags(row),
+        variance_of(row),
+        flags_of(result, place),
     )
     return Row(row.analysis, cells)
 
 
-def _numbers(result: TrialResult, place: int) -> Phrase:
-    parts = [result.number(place, name) for name in ("n_analysed_arm", "n_analysed_reference")]
-    if all(part.known for part in parts):
-        return say("means.pair", arm=whole(parts[0]), reference=whole(parts[1]))
-    return whole(result.number(place, "n_analysed"))
-
-
-def _shown(number: Traced, measure: str) -> Phrase:
-    """Print an estimate on the scale that readers use: odds ratios and percentage points."""
-    if measure == "log_odds_ratio":
-        return fixed(number.follows("exponential", math.exp), 2)
-    return percent(number) if measure == "risk_difference" else fixed(number, 2)
-
-
-def _flags(row: EstimateRow) -> Phrase:
-    """Return a row's flags in words; why there is no estimate comes first."""
-    items: list[Phrase] = []
-    if row.status != "ok":
-        items.append(say("flags.why", status=named("status_means", row.status), reason=_reason(row.reason)))
-    for flag in row.flags:
-        kind, _, detail = flag.partition(":")
-        items.append(say("flags.aliased", name=Plain(detail.strip())) if kind == "aliased" else named("flag", kind))
-    return Listing(tuple(items), "semicolons") if items else say("flags.no_flag")
-
-
-def _reason(reason: str) -> Phrase:
-    shown = named("reason", reason)
-    return Plain(reason, "en") if isinstance(shown, Plain) else shown
-
-
-def _forest(result: TrialResult, figure_id: str, key: Key, rows: list[Placed]) -> Figure:
-    """Draw the differences in means with their intervals."""
-    outcome, visit, _ = key
-    fitted = [(place, row) for place, row in rows if row.estimate is not None and row.ci_low is not None and row.ci_high is not None]
-    intervals = tuple(
-        Interval(
-            say("means.row", plan=_plan_label(result, row), analysis=_spec(result, row).label),
-            row.estimate or 0.0,
-            row.ci_low or 0.0,
-            row.ci_high or 0.0,
-        )
-        for _, row in fitted
+def _responders_table(result: TrialResult, table_id: str, key: Key, rows: Sequence[Placed]) -> Table:
+    """Return risk differences and ratios with intervals, variances and flags, by plan and role."""
+    columns = (
+        Column("analysis", say("cell.analysis"), "start", 0.23),
+        Column("analysed", say("means.analysed"), width=0.11),
+        Column("measure", say("means.measure"), "start", 0.12),
+        Column("estimate", say("means.estimate"), width=0.09),
+        Column("interval", say("means.interval", level=level_of(*rows[0])), width=0.12),
+        Column("p", say("means.p"), width=0.07),
+        Column("variance", say("means.variance"), "start", 0.12),
+        Column("flags", say("means.flags"), "start", 0.14),
     )
-    direction = result.protocol.outcomes[outcome].direction
-    arms = (_side(result, fitted[0][1], "arm"), _side(result, fitted[0][1], "reference"))
+    lines: list[Row] = []
+    for heading, own in _under_roles(result, rows):
+        lines.append(heading)
+        for placed in own:
+            cells = _mean_row(result, placed).cells
+            lines.append(Row(placed[1].analysis, (*cells[:2], named("measure", placed[1].measure), *cells[2:])))
+    notes = (say("responder.note"), say("means.not_adjusted"))
+    return Table(table_id, _caption(result, key), columns, tuple(lines), notes, small=True)
+
+
+def _separated(result: TrialResult, block_id: str, rows: Sequence[Placed]) -> Iterator[Block]:
+    """Point from odds ratios that do not exist to the penalised one that takes their place."""
+    for plan in dict.fromkeys(plan_of(row) for _, row in rows if row.status == "separated"):
+        firth = [(place, row) for place, row in rows if plan_of(row) == plan and row.method == "firth" and row.status == "ok"]
+        label = result.protocol.analysis.plans[plan].label
+        said = [say("responder.separated", plan=label)]
+        if not firth:
+            said.append(say("responder.no_firth"))
+        for place, row in firth:
+            low, high = (result.number(place, name) for name in ("ci_low", "ci_high"))
+            estimate = shown(result.number(place, "estimate"), row.measure)
+            said.append(
+                say(
+                    "responder.firth",
+                    analysis=spec_of(result, row).label,
+                    estimate=estimate,
+                    interval=interval_of(low, high, row.measure),
+                    level=level_of(place, row),
+                )
+            )
+        yield Paragraph(f"{block_id}-{plan}", tuple(said))
+
+
+def _forests(result: TrialResult, figure_id: str, key: Key, rows: Sequence[Placed]) -> Iterator[Figure]:
+    """Draw the differences in means: all together, or where they are many each plan by itself."""
+    fitted = [(place, row) for place, row in rows if row.estimate is not None and row.ci_low is not None and row.ci_high is not None]
+    if not fitted:
+        return
+    if len(fitted) <= MOST_IN_ONE_FOREST:
+        names = [say("means.row", plan=plan_label(result, row), analysis=spec_of(result, row).label) for _, row in fitted]
+        yield _forest(result, figure_id, _forest_caption(result, key), fitted, names)
+        return
+    for plan in dict.fromkeys(plan_of(row) for _, row in fitted):
+        own = [(place, row) for place, row in fitted if plan_of(row) == plan]
+        caption = say("means.row", plan=result.protocol.analysis.plans[plan].label, analysis=_forest_caption(result, key))
+        yield _forest(result, f"{figure_id}-{plan}", caption, own, [spec_of(result, row).label for _, row in own])
+
+
+def _forest_caption(result: TrialResult, key: Key) -> Phrase:
+    outcome, visit, _ = key
+    return say("means.forest", outcome=result.protocol.outcomes[outcome].label, visit=within(result.protocol.visit(visit).label))
+
+
+def _forest(result: TrialResult, figure_id: str, caption: Phrase, fitted: Sequence[Placed], names: Sequence[Phrase]) -> Figure:
+    """Draw estimates with their intervals."""
+    intervals = tuple(
+        Interval(name, row.estimate or 0.0, row.ci_low or 0.0, row.ci_high or 0.0) for name, (_, row) in zip(names, fitted, strict=True)
+    )
+    direction = result.protocol.outcomes[fitted[0][1].outcome].direction
+    arms = (side(result, fitted[0][1], "arm"), side(result, fitted[0][1], "reference"))
     plot = Forest(
         say("means.axis"),
         intervals,
@@ -235,88 +290,48 @@ def _forest(result: TrialResult, figure_id: str, key: Key, rows: list[Placed]) -
         direction == "lower_better",
     )
     told = tuple(
-        say(
-            "means.told",
-            name=say("means.row", plan=_plan_label(result, row), analysis=_spec(result, row).label),
-            estimate=fixed(result.number(place, "estimate"), 2),
-            low=fixed(result.number(place, "ci_low"), 2),
-            high=fixed(result.number(place, "ci_high"), 2),
-        )
-        for place, row in fitted
+        say("means.told", name=name, **{part: fixed(result.number(place, at_), 2) for part, at_ in DRAWN})
+        for name, (place, _) in zip(names, fitted, strict=True)
     )
-    caption = say("means.forest", outcome=result.protocol.outcomes[outcome].label, visit=within(result.protocol.visit(visit).label))
     return Figure(figure_id, caption, say("means.forest_alt", told=Listing(told, "clauses")), plot)
 
 
-def _counts_table(result: TrialResult, table_id: str, placed: Placed) -> Table:
-    """Return responders and others among the analysed of each arm."""
-    place, row = placed
-    assert row.table is not None
+DRAWN = (("estimate", "estimate"), ("low", "ci_low"), ("high", "ci_high"))
+
+
+def _counts_table(result: TrialResult, table_id: str, key: Key, rows: Sequence[Placed]) -> Iterator[Table]:
+    """Return responders and others of each arm among those observed, and among all where the lost count as no response."""
+    counted = {row.missing_data: (place, row) for place, row in reversed(rows) if row.table and row.missing_data in COUNTED}
+    if not counted:
+        return
+    wilson = {row.missing_data: place for place, row in rows if row.method == "proportions" and row.status == "ok"}
+    kind = "ruled" if has_rule(result, rows[0][1]) else "event"
     columns = (
-        Column("arm", say("responder.arm"), "start", 0.4),
-        Column("responders", say("responder.responders"), width=0.2),
-        Column("others", say("responder.others"), width=0.2),
-        Column("share", say("responder.share"), width=0.2),
+        Column("arm", say("responder.arm"), "start", 0.36),
+        Column("responders", say(f"responder.yes_{kind}"), width=0.16),
+        Column("others", say(f"responder.no_{kind}"), width=0.14),
+        Column("share", say(f"responder.share_{kind}"), width=0.16),
+        *([Column("wilson", say("responder.wilson"), width=0.18)] if wilson else []),
     )
-    rows = []
-    for arm, cells in row.table.items():
+    lines: list[Row] = []
+    for missing_data in (name for name in COUNTED if name in counted):
+        if len(counted) > 1:
+            lines.append(Row(missing_data, (say(f"responder.counted_{missing_data}"),)))
+        for line in _count_rows(result, counted[missing_data], wilson.get(missing_data)):
+            lines.append(line if wilson else Row(line.id, line.cells[:-1]))
+    outcome, visit = result.protocol.outcomes[key[0]].label, within(result.protocol.visit(key[1]).label)
+    yield Table(table_id, say(f"responder.caption_{kind}", outcome=outcome, visit=visit), columns, tuple(lines), small=True)
+
+
+def _count_rows(result: TrialResult, placed: Placed, wilson: int | None) -> Iterator[Row]:
+    """Yield one row per arm: responders, others, their share, and its interval where an analysis without covariates gives it."""
+    place, row = placed
+    contrast = result.protocol.contrast(row.contrast)
+    for arm, cells in (row.table or {}).items():
         yes, no = (at(ESTIMATES, f"/estimates/{place}/table/{arm}/{name}", cells[name]) for name in ("responders", "others"))
         total = yes.value + no.value
         share = percent(yes.follows("of both counts", lambda count, total=total: count / total)) if total else DASH  # type: ignore[misc]
-        rows.append(Row(arm, (result.protocol.arm(arm).label, whole(yes), whole(no), share)))
-    return Table(table_id, say("responder.caption"), columns, tuple(rows))
-
-
-def _proposals(result: TrialResult) -> Iterator[Block]:
-    """List every proposed value that the estimates use, once."""
-    found: dict[str, tuple[Proposed, str]] = {}
-    for place, row in enumerate(result.estimates.estimates):
-        for number, one in enumerate(row.proposed):
-            found.setdefault(one.pointer, (one, f"/estimates/{place}/proposed/{number}/value"))
-    if not found:
-        yield Paragraph("proposals_none", (say("flags.no_proposals"),))
-        return
-    columns = (
-        Column("what", say("flags.what"), "start", 0.22),
-        Column("value", say("flags.value"), "start", 0.22),
-        Column("reason", say("flags.reason"), "start", 0.4),
-        Column("by", say("flags.by"), "start", 0.16),
-    )
-    rows = tuple(
-        Row(pointer, (_proposal_name(result, pointer), _proposal_value(result, one, place), one.reason or DASH, _author(one)))
-        for pointer, (one, place) in found.items()
-    )
-    yield Paragraph("proposals_about", (say("flags.proposals"),))
-    yield Table("proposals", say("flags.caption"), columns, rows, small=True)
-
-
-def _author(one: Proposed) -> Phrase:
-    return say("flags.by_date", by=Plain(one.by), date=Plain(one.date)) if one.by and one.date else DASH
-
-
-def _proposal_name(result: TrialResult, pointer: str) -> Phrase:
-    """Return what a proposal is about: /analysis/coding/NAME or /analysis/plans/PLAN/FIELD."""
-    parts = pointer.strip("/").split("/")
-    if len(parts) > 2 and parts[1] == "coding":
-        coding = result.protocol.analysis.coding.get(parts[2])
-        return say("proposed.coding", name=within(coding.label) if coding else Plain(parts[2]))
-    if len(parts) > 3 and parts[1] == "plans" and parts[2] in result.protocol.analysis.plans:
-        field = "responder" if parts[3] == "responder" else "_".join(parts[3:])
-        return say("proposed.in_plan", field=named("proposed_field", field), plan=within(result.protocol.analysis.plans[parts[2]].label))
-    return Plain(pointer)
-
-
-def _proposal_value(result: TrialResult, one: Proposed, place: str) -> Phrase:
-    value: Any = one.value
-    if isinstance(value, bool):
-        return say("cell.yes" if value else "cell.no")
-    if isinstance(value, int | float):
-        seed = one.pointer.endswith("/analysis_seed")
-        return Number(str(value), float(value), Trace(ESTIMATES, place)) if seed else short(at(ESTIMATES, place, float(value)))
-    if isinstance(value, list):
-        return variables(result.protocol, tuple(map(str, value)))
-    if isinstance(value, dict) and "improvement_of_at_least" in value:
-        return say("plans.responder_rule", d=short(at(ESTIMATES, f"{place}/improvement_of_at_least", value["improvement_of_at_least"])))
-    if isinstance(value, dict):
-        return named("coding_kind", str(value.get("kind")))
-    return named("proposed_value", str(value))
+        which = "arm" if arm == contrast.arm else "reference"
+        limits = [] if wilson is None else [result.detail(wilson, "arms", which, "wilson", end) for end in (0, 1)]
+        interval = say("means.between", low=percent(limits[0]), high=percent(limits[1])) if limits and limits[0].known else DASH
+        yield Row(f"{row.missing_data}-{arm}", (result.protocol.arm(arm).label, whole(yes), whole(no), share, interval))

@@ -41,7 +41,8 @@ class Truths(NamedTuple):
     Parameters
     ----------
     estimands : mapping of str to (float, float)
-        `treatment_policy` (all randomised, whatever happened), `by_strategy` (each intercurrent event by its own strategy),
+        `treatment_policy` (all randomised, whatever happened), `reference_based` (the lost of the programme as if in the
+        control arm), `by_strategy` (each intercurrent event by its own strategy),
         `completed` (everybody starts and nobody stops), `full_dose`, `complier` (those who start when offered): differences
         in mean ODI at week 6, programme minus control; `vas` the treatment-policy difference in pain.
     changes, changes_kept, changes_composite : float64 (2, 901)
@@ -71,16 +72,28 @@ class Truths(NamedTuple):
         """Return the difference in responder shares (programme minus control) and its Monte Carlo standard error."""
         return self._difference(self.changes_kept if missing_is_non_response else self.changes, threshold)
 
+    def responder_shares(self, threshold: float, missing_is_non_response: bool) -> tuple[float, float]:
+        """Return the shares of responders, control and programme."""
+        shares = self.changes_kept if missing_is_non_response else self.changes
+        control, programme = _at_least(shares, threshold)
+        return control, programme
+
     def composite_difference(self, threshold: float) -> tuple[float, float]:
         """Return the same where an intercurrent event with the composite strategy counts as non-response."""
         return self._difference(self.changes_composite, threshold)
 
     def _difference(self, shares: Floats, threshold: float) -> tuple[float, float]:
-        improvement = np.arange(shares.shape[1]) / STEPS_PER_POINT - 100.0
-        control, programme = shares[:, improvement >= threshold - 1e-9].sum(axis=1)
+        control, programme = _at_least(shares, threshold)
         # An upper bound: the two shares are of the same people and so positively correlated.
         mcse = np.sqrt((control * (1 - control) + programme * (1 - programme)) / self.people)
         return float(programme - control), float(mcse)
+
+
+def _at_least(shares: Floats, threshold: float) -> tuple[float, float]:
+    """Return the shares of people, control and programme, whose improvement is at least the threshold."""
+    improvement = np.arange(shares.shape[1]) / STEPS_PER_POINT - 100.0
+    control, programme = shares[:, improvement >= threshold - 1e-9].sum(axis=1)
+    return float(control), float(programme)
 
 
 def moments(tally: Tally, rows: tuple[str, ...], programme_share: float = 0.5) -> dict[str, float]:
@@ -282,6 +295,7 @@ def truths(tally: Tally, more: TruthTally, rows: tuple[str, ...]) -> Truths:
     inflation = design_effect(tally, moments(tally, rows))
     estimands = {
         "treatment_policy": _mean(tally.effect[:, week6], n, inflation),
+        "reference_based": _mean(tally.seen, n, inflation),
         "by_strategy": _mean(more.differences[BY_STRATEGY_ROW], more.people[0], inflation),
         "completed": _mean(more.differences[COMPLETED_ROW], more.people[0], inflation),
         "full_dose": _mean(more.differences[FULL_DOSE_ROW], more.people[0], inflation),

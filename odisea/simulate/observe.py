@@ -66,6 +66,7 @@ class Tally(NamedTuple):
     shares: Floats  # (2, 4) probability of being lost first to each cause
     changes: Floats  # (2, 901) people by improvement from -100 to 100 in steps of 2/9
     changes_kept: Floats  # (2, 901) the same, weighted by the probability of being seen at week 6
+    seen: Floats  # (2,) programme minus control where the loss under the programme puts control in its place: sum, sum of squares
     floor: Floats  # (3,) people with a score of 0: baseline, week 6 control, week 6 programme
     adherence: Floats  # (8,) live sessions, diary days, weeks with the platform opened, dose, its square; dose x ODI change, change, square
     group_size: Floats  # (1,) participants per live-session group
@@ -83,6 +84,7 @@ def empty_tally(k: int) -> Tally:
         shares=np.zeros((2, len(CAUSES))),
         changes=np.zeros((2, N_CHANGES)),
         changes_kept=np.zeros((2, N_CHANGES)),
+        seen=np.zeros(2),
         floor=np.zeros(3),
         adherence=np.zeros(8),
         group_size=np.zeros(1),
@@ -128,6 +130,7 @@ def tally_blocks(
             add_losses(mechanism, cohort, tally.shares[exposure], kept)
             add_changes(cohort.recorded, kept, tally.changes[exposure], tally.changes_kept[exposure])
             after[exposure, :] = cohort.recorded[ODI_WEEK6]
+        add_seen(after[TELE], after[CONTROL], kept, tally.seen)
         add_floor(cohort.recorded[ODI_BASELINE], after[CONTROL], after[TELE], tally.floor)
         add_adherence(cohort, tally.adherence)
         add_groups(mechanism.course, after[TELE], tally.groups)
@@ -198,6 +201,21 @@ def add_changes(recorded: Floats, kept: Floats, changes: Floats, changes_kept: F
         place = change_place(before[i], after[i])
         changes[place] += 1.0
         changes_kept[place] += kept[i]
+
+
+@compiled
+def add_seen(programme: Floats, control: Floats, kept: Floats, seen: Floats) -> None:
+    """Add what the programme does where its lost count as if in the control arm.
+
+    Parameters
+    ----------
+    kept : float64 (n,)
+        Probability of being seen at week 6 under the programme.
+    """
+    for i in range(programme.size):
+        difference = kept[i] * (programme[i] - control[i])
+        seen[0] += difference
+        seen[1] += difference * difference
 
 
 @compiled

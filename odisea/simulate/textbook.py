@@ -43,7 +43,8 @@ def textbook_calibration(draft: Mechanism, rows: tuple[str, ...]) -> Calibration
     }
     shares = np.stack([_normal_changes(-model.change, model), _normal_changes(-model.change - model.effect, model)])
     same = dict.fromkeys(("treatment_policy", "by_strategy", "completed", "full_dose", "complier"), (model.effect, 0.0))
-    facts = Truths(same | {"vas": (0.0, 0.0)}, shares, shares * (1.0 - model.loss), shares, float("inf"))
+    others = {"reference_based": (model.effect * (1.0 - model.loss), 0.0), "vas": (0.0, 0.0)}
+    facts = Truths(same | others, shares, shares * (1.0 - model.loss), shares, float("inf"))
     return Calibration(draft, {}, {name: (float(value), 0.0) for name, value in exact.items()}, covariance, facts)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from odisea.analyse.carry_out import analyse_trial
 from odisea.analyse.estimate import estimate, finish
 from odisea.analyse.plan import lower_plan
 from odisea.data.derive import derive, trial_rows
@@ -138,6 +139,47 @@ def test_responder_table(rule: str, contrast: str, trial: Trial, expected: dict[
     for code, arm in (("1", "prt"), ("0", "usual_care" if contrast == "PRT_vs_usual_care" else "placebo")):
         members = (trial.arm == PROTOCOL.arm_ids.index(arm)) & counted
         assert [improved[members].sum(), members.sum()] == expected["contrasts"][contrast][f"odi_ge10_improved_{rule}"][code]
+
+
+@pytest.mark.parametrize("model", ["baseline_only", "age_gender"])
+@pytest.mark.parametrize("outcome", ["odi", "pain"])
+def test_the_third_contrast_is_repeated_by_statsmodels(outcome: str, model: str, trial: Trial) -> None:
+    """No expected value is at hand for placebo against usual care: `analyse_trial` raises where statsmodels says otherwise."""
+    (row,) = analyse_trial(trial, [PLAN[f"two_arm.{outcome}_{model}_placebo_vs_usual_care"]])
+    assert (row["status"], row["n_analysed_arm"], row["n_analysed_reference"]) == ("ok", 44, 47)
+
+
+MIXED = {"post_x_placebo": "vs_placebo", "post_x_usual_care": "vs_usual_care"}
+
+
+@pytest.mark.parametrize("term", MIXED)
+def test_mixed_model_of_pain(term: str, trial: Trial, expected: dict[str, Any]) -> None:
+    """The published model has the therapy as its reference: its terms are the other arm minus the therapy."""
+    effect, t = expected["mixed_model_published_check"][term]
+    (row,) = analyse_trial(trial, [PLAN[f"two_arm.pain_mixed_{MIXED[term]}"]])
+    assert row["status"] == "ok"
+    assert abs(-row["estimate"] - effect) < 1e-3
+    assert f"{-row['estimate'] / row['se']:.2f}" == f"{t:.2f}"
+
+
+def test_effects_of_the_mixed_model_add_up(trial: Trial) -> None:
+    """One model of all arms: the third contrast is the difference of the other two."""
+    names = ("vs_usual_care", "vs_placebo", "placebo_vs_usual_care")
+    rows = analyse_trial(trial, [PLAN[f"two_arm.pain_mixed_{name}"] for name in names])
+    whole, first, second = (row["estimate"] for row in rows)
+    assert whole == pytest.approx(first + second, rel=1e-7)  # the fits differ by what their iterations leave
+
+
+JOINT = {"1": "vs_usual_care", "2": "placebo_vs_usual_care"}
+
+
+@pytest.mark.parametrize("code", JOINT)
+def test_one_model_of_three_arms(code: str, trial: Trial, expected: dict[str, Any]) -> None:
+    (reference,) = (row for row in expected["three_arm_joint_model"] if row["term"].endswith(f"[T.{code}]"))
+    (row,) = analyse_trial(trial, [PLAN[f"two_arm.odi_all_arms_{JOINT[code]}"]])
+    ours = [row["estimate"], row["se"], row["df"], row["ci_low"], row["ci_high"], row["p"], row["details"]["n_all_arms"]]
+    theirs = [reference[name] for name in ("estimate", "se", "df_resid")] + reference["ci95"] + [reference["p"], reference["n"]]
+    np.testing.assert_allclose(ours, theirs, rtol=1e-9)  # one least squares problem, solved twice
 
 
 def test_imputed_estimates_lie_near_the_complete_case_one(trial: Trial) -> None:

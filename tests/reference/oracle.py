@@ -1,6 +1,6 @@
 """python tests/reference/oracle.py CASE_DIR -o candidate.json: our results for a case of the analysis oracle, under the oracle's names.
 
-CASE_DIR holds data.csv (one trial) and imputations.csv (fixed imputations of the outcome). compare.py then sets the
+CASE_DIR holds data.csv (one trial) and imputations.csv (fixed imputations of both outcomes). compare.py then sets the
 candidate beside the case's reference.json, which R computed. Every number comes from the package's own estimators.
 """
 
@@ -13,15 +13,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from odisea.analyse.design import coefficient_map, in_contrast, make_design
-from odisea.analyse.estimate import estimate, finish
-from odisea.analyse.imputation import Pooled, pool
-from odisea.analyse.linear import fit_linear, sandwich
-from odisea.analyse.responder import fit_responders, standardised_risks
-from odisea.data.trial import REASON_TEXT, Analysis, Floats, Method, Reason, Status, Trial, make_trial
-from odisea.errors import AnalysisError
+from odisea.analyse.estimate import finish
+from odisea.analyse.imputation import Pooled
+from odisea.data.trial import Analysis, Floats, Method, Trial, make_trial
 
-NUMBERS = ("odi0", "age", "bmi", "vas0", "odi6")
+NUMBERS = ("odi0", "age", "bmi", "vas0", "odi6", "vas6")
 LEVELS = {"comorb": ("none", "one", "two_plus"), "pa": ("low", "moderate", "high")}
 FACTOR_ROWS = tuple(factor + level for factor, levels in LEVELS.items() for level in levels)
 ROWS = (*NUMBERS, *FACTOR_ROWS, "change")
@@ -111,115 +107,6 @@ def json_number(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def linear_block(trial: Trial, variables: tuple[str, ...]) -> Block:
-    """Return a complete-case analysis of covariance with all its parts."""
-    participants = in_contrast(trial, planned(Method.ANCOVA, ()), True)
-    rows = rows_of(trial, variables, participants)
-    try:
-        fit = fit_linear(trial, planned(Method.ANCOVA, rows))
-    except AnalysisError as error:
-        return refusal(str(error), "not_estimable")
-    names = ("(Intercept)", "arm", *rows)
-    covariance = fit.sigma**2 * fit.unscaled
-    block = {
-        "n": participants.size,
-        "df": fit.df,
-        "sigma": fit.sigma,
-        "r2": fit.r_squared,
-        "aliased": [name for name, value in zip(names, fit.coefficients, strict=True) if np.isnan(value)],
-        "coef": dict(zip(names, map(json_number, fit.coefficients), strict=True)),
-        **inference(names, fit.coefficients, np.sqrt(np.diag(covariance)), fit.df),
-        "vcov": [[json_number(value) for value in row] for row in covariance],
-    }
-    for kind in ("HC0", "HC1", "HC2", "HC3"):
-        block[kind] = inference(names, fit.coefficients, np.sqrt(np.diag(sandwich(fit, kind))), fit.df)
-    return block
-
-
-def change_block(trial: Trial) -> Block:
-    """Return the arm effect on the change from baseline."""
-    rows = rows_of(trial, COVARIATES, in_contrast(trial, planned(Method.ANCOVA, ()), True))
-    result = estimate(trial, planned(Method.ANCOVA, rows, response="change"))
-    return {"arm": result.estimate, "se": result.se} if result.status == Status.OK else refusal(REASON_TEXT[Reason(int(result.reason))])
-
-
-def means_block(trial: Trial) -> Block:
-    """Return the standardised means, reference first."""
-    rows = rows_of(trial, COVARIATES, in_contrast(trial, planned(Method.ANCOVA, ()), True))
-    try:
-        in_arm, in_reference = fit_linear(trial, planned(Method.ANCOVA, rows)).means
-    except AnalysisError as error:
-        return refusal(str(error), "not_estimable")
-    return {"counterfactual": {"arm": ["0", "1"], "mean": [in_reference, in_arm]}}
-
-
-def responder_block(trial: Trial) -> Block:
-    """Return the logistic regression of response with the standardised risks."""
-    rows = rows_of(trial, COVARIATES, in_contrast(trial, planned(Method.ANCOVA, ()), True))
-    analysis = planned(Method.RESPONDER_RISK_DIFFERENCE, rows)
-    design, outcome, fit = fit_responders(trial, analysis)
-    reason = Reason(fit.reason)
-    if reason != Reason.NONE:
-        separated = reason in (Reason.SEPARATION, Reason.ALL_OR_NO_EVENTS)
-        gone = refusal(REASON_TEXT[reason], "separated" if separated else "not_estimable")
-        return {**gone, "separation_suspected": separated, "gcomp": gone}
-    names, to_coefficients = ("(Intercept)", "arm", *rows), coefficient_map(design)
-    errors = np.sqrt(np.square(to_coefficients @ np.linalg.inv(fit.factor).T).sum(axis=1))
-    in_arm, in_reference = standardised_risks(design, fit)
-    difference = estimate(trial, analysis)
-    return {
-        "status": "ok",
-        "separation_suspected": False,
-        "n": outcome.size,
-        "events": outcome.sum(),
-        "coef": dict(zip(names, map(json_number, to_coefficients @ fit.coordinates), strict=True)),
-        "se": dict(zip(names, map(json_number, errors), strict=True)),
-        "gcomp": {"p0": in_reference.mean(), "p1": in_arm.mean(), "rd": difference.estimate, "rd_se_Ye": json_number(difference.se)},
-    }
-
-
-def limit_block(trial: Trial) -> Block:
-    """Return the limit of infinitely many imputations under missing at random."""
-    everyone = np.arange(trial.arm.size)
-    rows = rows_of(trial, COVARIATES, everyone)
-    analysis = planned(Method.ANCOVA_MI_LIMIT, rows, rows_of(trial, IMPUTATION, everyone))
-    result = estimate(trial, analysis)
-    if result.status != Status.OK:
-        return refusal(REASON_TEXT[Reason(int(result.reason))])
-    low, high, p = finish(result.estimate, result.se, result.df, ALPHA)
-    total = result.within + result.between
-    limit = {
-        "estimate": result.estimate,
-        "W": result.within,
-        "B": result.between,
-        "T": total,
-        "se": result.se,
-        "lambda": result.between / total,
-        "dfcom": everyone.size - make_design(trial, analysis, everyone).rank,
-        "df_barnard_rubin": result.df,
-        "lo": float(low),
-        "hi": float(high),
-        "p": float(p),
-    }
-    return {"n_missing": int(np.isnan(trial.values[analysis.response]).sum()), "MAR": limit}
-
-
-def pool_block(case: Case) -> Block:
-    """Return the pooled analysis of covariance of the fixed imputations."""
-    trial = case.trial
-    analysis = planned(Method.ANCOVA, rows_of(trial, COVARIATES, np.arange(trial.arm.size)))
-    results = []
-    for completed in case.completed:
-        values = trial.values.copy()
-        values[analysis.response] = completed
-        results.append(estimate(trial._replace(values=values), analysis))
-    if any(result.status != Status.OK for result in results):
-        return refusal("an imputed data set has no estimate")
-    estimates, variances = np.array([result.estimate for result in results]), np.array([result.se**2 for result in results])
-    pooled = pool(estimates, variances, results[0].df)
-    return pooled_block(pooled, results[0].df, estimates, variances)
-
-
 def pooled_block(pooled: Pooled, df_complete: float, estimates: Floats, variances: Floats) -> Block:
     """Return a pooled result under the reference's names."""
     error = math.sqrt(pooled.total)
@@ -246,17 +133,17 @@ def pooled_block(pooled: Pooled, df_complete: float, estimates: Floats, variance
 
 
 def candidate(folder: Path) -> Block:
-    """Return all blocks of a case."""
+    """Return all blocks of a case; each file of blocks holds one family of methods."""
+    # Imported here because they start from this file's case, names and refusals.
+    from tests.reference.blocks_imputation import imputation_blocks
+    from tests.reference.blocks_linear import linear_blocks
+    from tests.reference.blocks_mixed import mixed_blocks
+    from tests.reference.blocks_responder import pooled_blocks, responder_blocks
+
     case = read_case(folder)
-    return {
-        "ancova_odi6_complete_case": linear_block(case.trial, COVARIATES),
-        "ancova_odi6_change_same_arm_effect": change_block(case.trial),
-        "ancova_odi6_baseline_only": linear_block(case.trial, ("odi0",)),
-        "emmeans_odi6": means_block(case.trial),
-        "responder_complete_case": responder_block(case.trial),
-        "mi_exact_limit": limit_block(case.trial),
-        "mi_pool_fixed": {"ancova_odi6": pool_block(case)},
-    }
+    blocks = {**linear_blocks(case), **mixed_blocks(folder), **responder_blocks(case), **imputation_blocks(case, folder)}
+    blocks["mi_pool_fixed"] |= pooled_blocks(case)
+    return blocks
 
 
 def main() -> None:

@@ -14,15 +14,14 @@ from odisea.data.trial import Floats, Method
 from tests.reference import compare, oracle
 
 BLOCKS = [
-    "ancova_odi6_complete_case",
-    "ancova_odi6_change_same_arm_effect",
-    "ancova_odi6_baseline_only",
-    "emmeans_odi6/counterfactual",
-    "responder_complete_case/coef",
-    "responder_complete_case/se",
-    "responder_complete_case/gcomp",
-    "mi_exact_limit/MAR",
-    "mi_pool_fixed/ancova_odi6/",
+    *("ancova", "emmeans", "ttest", "lin", "responder", "mi_exact_limit", "mi_pool_fixed"),
+    *("mmrm", "lmer", "clda", "rerandomisation", "subgroup"),
+]
+# Reviewed exceptions, each with its reason.
+ALLOWED = [
+    # Where a participant's leverage is 1 the reference leaves HC2 out and prints an HC3 that divides one rounding error by the
+    # square of another (docs/statistics/interacted.md); ours refuses both.
+    "lin_interacted_odi6/se_HC3",
 ]
 GLM_EPSILON, GLM_ITERATIONS = 1e-12, 100  # the convergence criterion of the reference
 CASES = sorted((Path(__file__).parent / "cases").iterdir())
@@ -30,7 +29,7 @@ CASES = sorted((Path(__file__).parent / "cases").iterdir())
 
 def compared(reference: oracle.Block, candidate: oracle.Block) -> Any:
     untyped: Any = compare
-    comparison = untyped.Comparison(BLOCKS, [])
+    comparison = untyped.Comparison(BLOCKS, ALLOWED)
     for block, value in reference.items():
         if block not in untyped.SKIP:
             comparison.walk(value, untyped.child(candidate, block), (block,))
@@ -44,7 +43,7 @@ def test_every_leaf_agrees_and_every_refusal_is_one(case: Path, tmp_path: Path) 
     comparison = compared(json.loads((case / "reference.json").read_text()), json.loads(output.read_text()))
     assert comparison.bad == []
     assert comparison.absent == []
-    assert comparison.n > 300
+    assert comparison.n > 700
 
 
 def test_the_comparison_sees_a_wrong_a_missing_and_an_unrefused_number() -> None:

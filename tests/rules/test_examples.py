@@ -19,6 +19,7 @@ EXAMPLES = Path(__file__).parents[2] / "protocol" / "examples"
 NAMES = sorted(path.parent.name for path in EXAMPLES.glob("*/protocol.yaml"))
 
 SERIOUS: dict[str, dict[str, str]] = {
+    "antidepressant_dia": {},
     "ashar_prt": {
         "OUT-20": "The file declares baseline and week 4 only, which is when the treatment ends; the trial's later visits are not in it.",
         "SAP-02": "The file's plan repeats published comparisons of the disability index, and the trial's primary outcome was pain.",
@@ -28,6 +29,7 @@ SERIOUS: dict[str, dict[str, str]] = {
         "SAP-08": "The plan has one analysis of the primary question and none beside it.",
         "SAP-23": "Clinics are randomised, and the plan is there to show what ignoring them would give.",
     },
+    "licorice_gargle": {},
     "noninferiority_example": {
         "RND-07": "Allocation is stratified by site, and the analysis adjusts for age and smoking only.",
         "SAP-08": "The only sensitivity analysis of the cure rate is proposed in the file, and no part of the made-up source.",
@@ -52,12 +54,18 @@ WHY_OPEN = {
     "HRM": "Harms are described in part.",
     "ETH": "Ethics and consent are described in part.",
     "PRV": "Privacy and care of data are described in part.",
-    "REG": "An invented trial has no registry record, and the description of the real one does not show it.",
+    "REG": "An invented trial has no registry record, and the descriptions of the real ones show little of theirs.",
     "GAP": "Everything else that is not stated.",
     "PRP": "Plans and codings are proposed in the file.",
 }
 
 OPEN: dict[str, dict[str, str]] = {
+    "antidepressant_dia": {
+        "SS": "01 02 03 04 05 06 08 09 18 21", "OUT": "03", "EST": "06 14", "SAP": "12 13 17 22 25 26 27", "DES": "05 20",
+        "RND": "01 02 03 11 16", "POP": "10 12", "INT": "01 09 10 12 13", "SCH": "03", "HRM": "01 02 03 04 06",
+        "ETH": "01 04 05 08 09 10 11 13 15 16 17", "PRV": "01 05 06 08 09", "REG": "03 06 07 08 10 13 14 15", "GAP": "01 02 03",
+        "PRP": "01",
+    },
     "ashar_prt": {
         "SS": "01 02 03 04 05 06 08 09 18 20 21", "OUT": "03 06", "EST": "06 14", "SAP": "05 11 12 13 17 22 25 26 27", "DES": "05 20",
         "RND": "01 02 03 11 16", "POP": "10 12", "INT": "01 02 09 10 11 12 13", "SCH": "03", "HRM": "01 02 03 04 06",
@@ -67,6 +75,12 @@ OPEN: dict[str, dict[str, str]] = {
         "SS": "05 06 08 09 10 18 21 22", "OUT": "03 17", "EST": "06 14", "SAP": "05 06 11 12 13 17 18 22 25 26 27", "DES": "20",
         "RND": "03", "BLD": "05 06 07", "POP": "04", "INT": "01 09 10 12 13", "HRM": "03 06", "ETH": "01 05 08 09 10 13 15 16 17",
         "PRV": "01 05 06 08 09", "REG": "03 06 07 08 10 13 14 15", "GAP": "01 03", "PRP": "01",
+    },
+    "licorice_gargle": {
+        "SS": "01 02 03 04 05 06 08 09 21", "OUT": "06 17", "EST": "06 14", "SAP": "05 11 12 13 17 22 25 26 27", "DES": "20",
+        "RND": "01 02 03 11", "BLD": "06 07", "POP": "07 10 12", "INT": "01 02 09 10 12 13", "SCH": "03", "HRM": "01 02 03 04 06",
+        "ETH": "01 04 05 08 09 10 11 13 15 16 17", "PRV": "01 05 06 08 09", "REG": "03 06 07 08 10 13 14 15", "GAP": "01 03",
+        "PRP": "01",
     },
     "noninferiority_example": {
         "SS": "05 06 08 09 21", "OUT": "03 17", "EST": "06 14", "SAP": "05 06 11 12 13 17 18 22 25 26 27", "RND": "03", "BLD": "07",

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from odisea.analyse.imputation import MAX_COEFFICIENTS, MAX_IMPUTATIONS
-from odisea.data.trial import Analysis, Trial
+from odisea.data.trial import Analysis, Assumption, Trial
 from odisea.streams import Purpose, chi_square, normal4
 
 Floats = NDArray[np.float64]
@@ -23,6 +23,13 @@ def arm_parts(trial: Trial, analysis: Analysis, arm: int) -> tuple[NDArray[np.in
     return np.flatnonzero(own & ~missing), np.flatnonzero(own & missing)
 
 
+def sources(analysis: Analysis) -> list[tuple[int, int, float]]:
+    """Each arm of the contrast, the arm whose observed participants impute it, and its delta."""
+    jumps = analysis.assumption == Assumption.JUMP_TO_REFERENCE
+    own = (analysis.arm, analysis.reference if jumps else analysis.arm, analysis.delta_arm)
+    return [own, (analysis.reference, analysis.reference, analysis.delta_reference)]
+
+
 def triangle(columns: Floats) -> Floats:
     """The Cholesky factor of Z'Z turned up: R of Z = Q R with a positive diagonal."""
     return np.asarray(np.linalg.cholesky(columns.T @ columns).T, dtype=np.float64)
@@ -31,19 +38,19 @@ def triangle(columns: Floats) -> Floats:
 def impute(trial: Trial, analysis: Analysis) -> Floats:
     """The completed responses (m, n): draw sigma, draw coefficients, draw each missing response."""
     completed = np.tile(trial.values[analysis.response], (analysis.m, 1))
-    for arm in (analysis.arm, analysis.reference):
-        seen, unseen = arm_parts(trial, analysis, arm)
+    for arm, source, delta in sources(analysis):
+        seen, unseen = arm_parts(trial, analysis, source)[0], arm_parts(trial, analysis, arm)[1]
         z_seen, z_unseen = design(trial, analysis.imputation, seen), design(trial, analysis.imputation, unseen)
         y = trial.values[analysis.response][seen]
         fitted = np.linalg.solve(z_seen.T @ z_seen, z_seen.T @ y)
         sse, q = float(np.sum((y - z_seen @ fitted) ** 2)), z_seen.shape[1]
         for j in range(analysis.m):
             key = (trial.seed, trial.replicate)
-            sigma = np.sqrt(sse / chi_square(*key, int(Purpose.IMPUTATION_VARIANCE), arm * MAX_IMPUTATIONS + j, float(seen.size - q)))
-            u = [normal4(*key, int(Purpose.IMPUTATION_COEFFICIENTS), arm * MAX_COEFFICIENTS + k, j // 4)[j % 4] for k in range(q)]
+            sigma = np.sqrt(sse / chi_square(*key, int(Purpose.IMPUTATION_VARIANCE), source * MAX_IMPUTATIONS + j, float(seen.size - q)))
+            u = [normal4(*key, int(Purpose.IMPUTATION_COEFFICIENTS), source * MAX_COEFFICIENTS + k, j // 4)[j % 4] for k in range(q)]
             coefficients = fitted + sigma * np.linalg.solve(triangle(z_seen), np.array(u))
             noise = np.array([normal4(*key, int(Purpose.IMPUTATION_NOISE), int(who), j // 4)[j % 4] for who in unseen])
-            completed[j, unseen] = z_unseen @ coefficients + sigma * noise
+            completed[j, unseen] = z_unseen @ coefficients + sigma * noise + delta
     return completed
 
 
@@ -76,18 +83,20 @@ def limit(trial: Trial, analysis: Analysis) -> dict[str, float]:
     inverse = np.linalg.inv(x.T @ x)
     c, residual_maker = (inverse @ x.T)[-1], np.eye(n) - x @ inverse @ x.T
     expected, covariance = trial.values[analysis.response][chosen].copy(), np.zeros((n, n))
-    for arm in (analysis.arm, analysis.reference):
-        seen, unseen = arm_parts(trial, analysis, arm)
+    for arm, source, delta in sources(analysis):
+        seen, unseen = arm_parts(trial, analysis, source)[0], arm_parts(trial, analysis, arm)[1]
         if unseen.size == 0:
             continue
-        z_seen, z_unseen = design(trial, analysis.imputation, seen), design(trial, analysis.imputation, unseen)
-        y = trial.values[analysis.response][seen]
+        z_seen, y = design(trial, analysis.imputation, seen), trial.values[analysis.response][seen]
         g = np.linalg.inv(z_seen.T @ z_seen)
-        fitted = g @ z_seen.T @ y
-        variance = float(np.sum((y - z_seen @ fitted) ** 2)) / (seen.size - z_seen.shape[1] - 2)
-        at = [place[int(who)] for who in unseen]
-        expected[at] = z_unseen @ fitted
-        covariance[np.ix_(at, at)] = variance * (z_unseen @ g @ z_unseen.T + np.eye(unseen.size))
+        variance = float(np.sum((y - z_seen @ g @ z_seen.T @ y) ** 2)) / (seen.size - z_seen.shape[1] - 2)
+        for other, others_source, _ in sources(analysis):
+            if others_source == source:  # one draw of the parameters serves all whom the source imputes
+                also = arm_parts(trial, analysis, other)[1]
+                shared = design(trial, analysis.imputation, unseen) @ g @ design(trial, analysis.imputation, also).T
+                at, there = [place[int(who)] for who in unseen], [place[int(who)] for who in also]
+                covariance[np.ix_(at, there)] = variance * (shared + (np.eye(unseen.size) if other == arm else 0.0))
+        expected[[place[int(who)] for who in unseen]] = design(trial, analysis.imputation, unseen) @ g @ z_seen.T @ y + delta
     df = n - p
     within = (expected @ residual_maker @ expected + np.trace(residual_maker @ covariance)) / df * inverse[-1, -1]
     between = float(c @ covariance @ c)

@@ -5,11 +5,13 @@ import pytest
 
 from odisea.analyse.estimate import estimate
 from odisea.analyse.imputation import impute
-from odisea.data.trial import Method
+from odisea.data.trial import Analysis, Assumption, Method
 from tests.analysed import planned, random_trial
 from tests.twins import imputation as twin
 
 CASES = [(0, 150, 0.35, 2), (1, 60, 0.2, 2), (2, 240, 0.5, 3)]
+JUMP = planned(Method.ANCOVA_MI)._replace(assumption=int(Assumption.JUMP_TO_REFERENCE))
+SENSITIVITY = [JUMP, planned(Method.ANCOVA_MI)._replace(delta_arm=4.0, delta_reference=-2.0), JUMP._replace(delta_arm=4.0)]
 
 
 @pytest.mark.parametrize(("seed", "n", "loss", "arms"), CASES)
@@ -32,4 +34,14 @@ def test_pooled_analysis_is_the_twins(seed: int, n: int, loss: float, arms: int)
 def test_the_limit_is_the_twins(seed: int, n: int, loss: float, arms: int) -> None:
     trial, analysis = random_trial(seed, n=n, loss=loss, arms=arms), planned(Method.ANCOVA_MI_LIMIT)
     slow, fast = twin.limit(trial, analysis), estimate(trial, analysis)
+    np.testing.assert_allclose([getattr(fast, key) for key in slow], list(slow.values()), rtol=1e-9)
+
+
+@pytest.mark.parametrize("analysis", SENSITIVITY)
+@pytest.mark.parametrize(("seed", "n", "loss", "arms"), CASES)
+def test_jump_to_reference_and_deltas_are_the_twins(seed: int, n: int, loss: float, arms: int, analysis: Analysis) -> None:
+    trial = random_trial(seed, n=n, loss=loss, arms=arms)
+    np.testing.assert_allclose(impute(trial, analysis._replace(m=6)), twin.impute(trial, analysis._replace(m=6)), rtol=1e-9)
+    exact = analysis._replace(method=int(Method.ANCOVA_MI_LIMIT))
+    slow, fast = twin.limit(trial, exact), estimate(trial, exact)
     np.testing.assert_allclose([getattr(fast, key) for key in slow], list(slow.values()), rtol=1e-9)

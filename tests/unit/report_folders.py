@@ -12,7 +12,9 @@ from typing import Any
 ANALYSES = (
     *(f"as_registered.{name}" for name in ("ancova", "unadjusted", "mi", "mi_limit", "responder_or", "responder_rd")),
     *(f"as_recommended.{name}" for name in ("mi", "mi_limit", "ancova", "baseline_only", "responder_or", "responder_rd")),
+    *(f"as_recommended.{name}" for name in ("jump_to_reference", "jump_to_reference_jackknife", "delta")),
 )
+NO_TRUTH = ("true_value", "bias", "coverage")  # measures that an analysis without a true value lacks
 IMPLIED_SD = 19.3907
 NORMAL = NormalDist()
 SOURCES = ("A trial of 2004 <b>with</b> markup & more", "A review of 2021")
@@ -112,8 +114,8 @@ def _measures(world: World, analysis: str, values: Mapping[str, float]) -> dict[
     benefit = NORMAL.cdf((-1.96 * se - mean) / se)
     harm = 1 - NORMAL.cdf((1.96 * se - mean) / se)
     power = world.powers.get(analysis, min(benefit + harm, 1.0))
-    formula = None if "mi" in analysis else NORMAL.cdf(-truth / se - 1.96) if truth else 0.05
-    return {
+    formula = None if "mi" in analysis or "jump" in analysis or "delta" in analysis else NORMAL.cdf(-truth / se - 1.96) if truth else 0.05
+    measures = {
         "power": power,
         "reject_benefit": benefit,
         "reject_harm": harm,
@@ -132,6 +134,7 @@ def _measures(world: World, analysis: str, values: Mapping[str, float]) -> dict[
         "closed_form_power": formula,
         "closed_form_gap": None if formula is None else (power - formula) / sqrt(power * (1 - power) / world.replicates),
     }
+    return {name: None if "delta" in analysis and name in NO_TRUTH else value for name, value in measures.items()}
 
 
 def _responders(analysis: str, truth: float, bias: float, se: float) -> dict[str, float | None]:
@@ -193,10 +196,11 @@ def estimate_row(analysis: str, measure: str, numbers: tuple[float, float, float
     estimate, low, high, p = numbers or (None, None, None, None)
     row: dict[str, Any] = {
         "analysis": analysis, "estimand": "odi_week6", "outcome": "odi", "visit": "week6", "contrast": "tele_vs_control",
-        "measure": measure, "missing_data": "complete_case", "role": "secondary", "estimate": estimate, "se": 2.0, "ci_low": low,
-        "ci_high": high, "df": None,
-        "p": p, "alpha": 0.05, "n_randomised": 200, "n_analysed": 118, "n_analysed_arm": 57, "n_analysed_reference": 61,
-        "status": "ok" if numbers else "separated", "flags": [], "reason": "", "proposed": [],
+        "method": "ancova" if measure == "mean_difference" else "logistic", "measure": measure, "missing_data": "complete_case",
+        "role": "secondary", "variance": "least_squares" if measure == "mean_difference" else "information", "estimate": estimate,
+        "se": 2.0, "ci_low": low, "ci_high": high, "df": None, "p": p, "alpha": 0.05, "n_randomised": 200, "n_analysed": 118,
+        "n_analysed_arm": 57, "n_analysed_reference": 61, "status": "ok" if numbers else "separated", "flags": [], "reason": "",
+        "proposed": [], "details": {},
     }  # fmt: skip
     return row | changes
 
@@ -219,6 +223,100 @@ def trial_estimates(origin: str = "simulated", blind: bool = False) -> dict[str,
         estimate_row("as_recommended.responder_or", "log_odds_ratio", None, reason=separation, flags=["aliased: bmi"]),
     ]
     return {"trial": "nct07248813", "origin": origin, "blind": blind, "estimates": [] if blind else rows}
+
+
+RUBIN = {"estimate": -7.14, "se": 2.45, "ci_low": -12.0, "ci_high": -2.29, "p": 0.004}
+JACKKNIFE = {"estimate": -7.14, "se": 1.55, "ci_low": -10.18, "ci_high": -4.11, "p": 0.00004}
+
+
+def every_kind_of_estimate() -> dict[str, Any]:
+    """Return the content of estimates.json with one row of every kind, each with the details that its method writes."""
+    imputed = {"m": 20, "fmi": 0.51, "mcse_estimate": 0.412, "mcse_se": 0.18, "mcse_p": 0.00002, "imputed_arm": 43, "imputed_reference": 36}
+    means = {arm: {"mean": mean, "se": 1.8, "df": 52.0, "ci_low": mean - 3.6, "ci_high": mean + 3.6} for arm, mean in ARM_MEANS.items()}
+    sensitive = {"role": "sensitivity"}
+    rows = [
+        estimate_row(
+            "as_recommended.mi", "mean_difference", (-12.62, -18.06, -7.18, 0.00003), role="primary", missing_data="multiple_imputation",
+            variance="rubin", details=imputed | {"share_outside_scale": 0.097, "means": {"standardised": means, "equal_levels": None}},
+            flags=["filled: odi@baseline 3", "filled: comorbidities 1", "high_fmi"],
+        ),
+        estimate_row(
+            "as_recommended.mi_adherence", "mean_difference", (-10.72, -16.5, -4.9, 0.0004), missing_data="multiple_imputation",
+            variance="rubin", details=imputed | {"m": 100, "auxiliary_used": ["vas@week6", "live_sessions"], "m_automatic": {"pilot": 20}},
+            flags=["auxiliary_dropped: diary_days in tele, few_observed", "filled: odi@baseline 3"], **sensitive,
+        ),
+        estimate_row(
+            "as_recommended.jump_to_reference", "mean_difference", (-7.14, -12.0, -2.29, 0.004), missing_data="jump_to_reference",
+            variance="rubin_limit", flags=["collapse: one analysis"], details={"rubin": RUBIN, "jackknife": JACKKNIFE}, **sensitive,
+        ),
+        estimate_row(
+            "as_recommended.rerandomisation", "mean_difference", (-12.9, -17.8, -8.0, 0.0001), method="rerandomisation", **sensitive,
+            variance="permutation", flags=["rerandomised: fixed_numbers"],
+            details={"rerandomised": "fixed_numbers", "exact": False, "allocations": 9999, "mean_residual_difference": {"p_mcse": 0.0001}},
+        ),
+        estimate_row(
+            "as_recommended.weighting", "mean_difference", (-13.1, -18.3, -7.9, 0.00001), method="weighting", **sensitive,
+            missing_data="inverse_probability", variance="estimating_equations",
+            details={"weights": {"min": 0.69, "max": 1.83, "mean": 1.0}, "effective_n": 113.1, "truncated": 4},
+        ),
+        estimate_row("as_recommended.tipping_point", "mean_difference", (-12.63, -17.7, -7.6, 0.00001), details=TIPPING, **TIPPED),
+        estimate_row(
+            "as_recommended.partially_nested", "mean_difference", None, status="not_estimable", method="partially_nested",
+            variance="satterthwaite", reason="the live-session group of the participants is not recorded", **sensitive,
+        ),
+        estimate_row("as_recommended.subgroup_physical_activity", "mean_difference", (-9.9, -22.9, 3.0, 0.131), **SUBGROUP),
+        *_responder_rows(),
+    ]  # fmt: skip
+    return {"trial": "nct07248813", "origin": "simulated", "blind": False, "estimates": rows}
+
+
+ARM_MEANS = {"tele": 14.28, "control": 26.9}
+TIPPED = {"method": "tipping_point", "missing_data": "delta_adjusted", "role": "sensitivity", "variance": "rubin"}
+STEPS = [float(step) for step in range(21)]
+TIPPING: dict[str, Any] = {
+    "m": None, "fmi": 0.43, "mcse_estimate": 0.0, "tipping_delta": 17.09, "tipping_delta_other": None, "zero_delta": 29.5,
+    "searched_up_to": 100.0, "frontier": {
+        "delta": STEPS, "estimate": [[-12.63 + 0.427 * step for step in STEPS]] * 21, "p": [[0.00001 * 1.6**step for step in STEPS]] * 21,
+    },
+}  # fmt: skip
+SUBGROUP: dict[str, Any] = {
+    "method": "subgroup", "role": "exploratory", "flags": ["exploratory"], "details": {
+        "factor": "physical_activity", "interaction": {"f": 1.59, "df1": 2.0, "df2": 110.0, "p": 0.208}, "subgroups": [
+            {"name": name, "value": None, "n_arm": n, "n_reference": 16, "effect": effect, "ci_low": effect - 8, "ci_high": effect + 8}
+            for name, n, effect in (("reference_level", 20, -10.21), ("physical_activity=moderate", 21, -10.37))
+        ],
+    },
+}  # fmt: skip
+
+
+def _responder_rows() -> list[dict[str, Any]]:
+    """Return responder analyses: separated, penalised, by imputation, as ratios, without covariates and with the lost as no response."""
+    separation = "the covariates separate responders from non-responders: the maximum likelihood estimate does not exist"
+    counts = {"tele": {"responders": 34, "others": 23}, "control": {"responders": 19, "others": 45}}
+    everyone = {"tele": {"responders": 34, "others": 66}, "control": {"responders": 19, "others": 81}}
+    arms = {"arm": {"wilson": [0.467, 0.714]}, "reference": {"wilson": [0.199, 0.418]}}
+    pooled = {"ye": {"se": 0.08, "fmi": 0.5, "mcse_estimate": 0.0118, "mcse_p": 0.0018}, "hc0": {"se": 0.081, "fmi": 0.47}}
+    return [
+        estimate_row("as_recommended.responder_or", "log_odds_ratio", None, reason=separation, table=counts),
+        estimate_row(
+            "as_recommended.responder_firth", "log_odds_ratio", (1.597, 0.62, 2.675, 0.0011), method="firth", table=counts,
+            variance="penalised_likelihood", flags=["separated: penalised", "aliased: physical_activity=high"],
+        ),
+        estimate_row("as_recommended.responder_rr", "log_risk_ratio", (0.58, 0.238, 0.922, 0.0009), variance="ye", table=counts),
+        estimate_row("as_recommended.responder_rd", "marginal_log_odds_ratio", (1.0, 0.4, 1.6, 0.001), variance="ge", table=counts),
+        estimate_row(
+            "as_recommended.responder_mi", "risk_difference", (0.252, 0.098, 0.406, 0.0016), missing_data="multiple_imputation",
+            variance="rubin", se=0.08, table=counts, flags=["separated_imputations: 3 of 20"], details={"m": 20, "risk_difference": pooled},
+        ),
+        estimate_row(
+            "as_registered.responder_unadjusted", "risk_difference", (0.3, 0.122, 0.452, 0.001), method="proportions",
+            variance="newcombe", table=counts, details={"arms": arms},
+        ),
+        estimate_row(
+            "as_recommended.responder_nri", "risk_difference", (0.133, 0.022, 0.245, 0.019), missing_data="non_responder",
+            variance="ye", table=everyone,
+        ),
+    ]  # fmt: skip
 
 
 def trial_flow(blind: bool = False) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from odisea.errors import AnalysisError
 from tests.analysed import AGE, ONE, RESPONSE, planned, random_trial, with_row
 from tests.declared import protocol
 
-ALL = [planned(method) for method in Method]
+ALL = [planned(method) for method in Method if method != Method.SINGLE]
 ROWS = trial_rows(protocol())
 
 

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from statsmodels.discrete.discrete_model import Logit
 
 from odisea.analyse.design import coefficient_map, orthonormalise
-from odisea.analyse.double import separates
 from odisea.analyse.estimate import estimate
 from odisea.analyse.logistic import fit_logistic
 from odisea.analyse.responder import fit_responders, standardised_risks
+from odisea.analyse.separation import separates
 from odisea.data.trial import Analysis, Method, Reason, Status, Trial
 from tests.analysed import AGE, BASELINE, BMI, COVARIATES, ONE, RESPONSE, Floats, columns, planned, random_trial, with_row
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from small_trial import ITEMS, PROTOCOL, edit, read, small_trial, write_small_trial
 
-from odisea.data.derive import derive, recorded_columns, trial_rows
+from odisea.data.derive import count_rows, derive, recorded_columns, trial_rows
 from odisea.data.manifest import make_manifest
 from odisea.data.read_export import read_export
 from odisea.data.tables import make_table
@@ -50,11 +50,13 @@ def test_written_trial_reads_back_as_the_matrix_that_was_recorded(folder: Path) 
 
 def test_derived_trial_holds_the_rows_of_the_codings_and_outcomes(folder: Path) -> None:
     trial = derive(read(folder), PROTOCOL, analysis_seed=99)
-    rows = dict(zip(trial_rows(PROTOCOL), trial.values, strict=True))
+    names = (*trial_rows(PROTOCOL), *count_rows(PROTOCOL))
+    rows = dict(zip(names, trial.values, strict=True))
     np.testing.assert_array_equal(rows["bmi"], [61.2 / 1.72**2, 95.5 / 1.5**2, 70.0 / 1.65**2])
     np.testing.assert_array_equal(rows["comorbidities=one"], [0, 0, 1])
     np.testing.assert_array_equal(rows["comorbidities=two_plus"], [0, 1, 0])
     np.testing.assert_array_equal(rows["physical_activity=high"], [0, 1, 0])
+    np.testing.assert_array_equal(rows["live_sessions"], [np.nan] * 3)  # the folder has no such file
     assert (trial.seed, trial.replicate) == (7, 3)
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from odisea.analyse.plan import lower_plan
 from odisea.data.manifest import make_manifest
+from odisea.data.mapping import check_mapping, read_mapping
 from odisea.errors import ProtocolError
 from odisea.protocol.load import load_protocol
 from odisea.protocol.model import Protocol
@@ -14,6 +15,7 @@ from tests.conftest import ROOT
 
 EXAMPLES = ROOT / "protocol" / "examples"
 NAMES = ("cluster_example", "noninferiority_example", "three_arm_example")
+REAL = ("antidepressant_dia", "ashar_prt", "licorice_gargle")
 NOT_OURS = {
     "cluster_example": "/randomisation/unit: clusters are randomised; the analyses here take participants as independent",
     "noninferiority_example": "/design/framework: the framework is non_inferiority; the analyses here test against no difference",
@@ -35,6 +37,35 @@ def test_an_example_loads_under_its_own_name_and_says_that_it_is_invented(name: 
     assert protocol.sources[0].id == "invented"
     assert protocol.identification.title.en != protocol.identification.title.es
     assert "No such trial exists" in (EXAMPLES / name / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_an_example_of_a_real_trial_has_its_mapping_and_says_where_its_data_are(name: str) -> None:
+    """The data themselves are not here: tests/acceptance runs them where they are."""
+    protocol, mapping = load(name), read_mapping(EXAMPLES / name / "mapping.yaml")
+    check_mapping(mapping, protocol)
+    assert {"paper", "data"} <= {source.id for source in protocol.sources}
+    readme = (EXAMPLES / name / "README.md").read_text(encoding="utf-8")
+    assert all(source.file in readme for source in mapping.value.sources.values())
+    assert sorted(path.name for path in (EXAMPLES / name).iterdir()) == ["README.md", "dictionary.yaml", "mapping.yaml", "protocol.yaml"]
+
+
+def test_every_example_is_looked_at() -> None:
+    assert sorted((*NAMES, *REAL)) == sorted(path.parent.name for path in EXAMPLES.glob("*/protocol.yaml"))
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_every_analysis_of_a_real_trial_can_be_lowered(name: str) -> None:
+    protocol = load(name)
+    for plan in protocol.analysis.plans:
+        assert len(lower_plan(protocol, plan)) == len(protocol.analysis.plans[plan].analyses)
+
+
+def test_visits_are_modelled_jointly_where_the_method_does() -> None:
+    """Likelihood and reference-based methods take every visit, whichever is analysed; least squares those up to it."""
+    planned = {one.id: one for one in lower_plan(load("antidepressant_dia"), "depression")}
+    sizes = {name: planned[f"depression.{name}"].series.size for name in ("mmrm_visit5", "jump_rubin_visit5", "complete_visit4")}
+    assert sizes == {"mmrm_visit5": 4, "jump_rubin_visit5": 4, "complete_visit4": 1}
 
 
 def test_the_examples_say_what_their_designs_need() -> None:

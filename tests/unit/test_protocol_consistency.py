@@ -207,7 +207,7 @@ def test_places_are_found_in_the_protocol_and_in_the_files_it_names(tmp_path: Pa
             "missing_data: non_responder",
             "missing_data: multiple_imputation",
             "{id: cure",
-            "method logistic allows complete_case, non_responder",
+            "this analysis aims at marginal_risk_difference, or write none",
         ),
         (
             P,
@@ -217,7 +217,7 @@ def test_places_are_found_in_the_protocol_and_in_the_files_it_names(tmp_path: Pa
             "this analysis aims at composite_risk_difference, or write none",
         ),
         (P, "estimand: difference", "imputation_from: other", "other}", "other is no plan; known are main"),
-        (P, "role: secondary, truth", "imputation_from: main, role: secondary, truth", "{id: cure", "only multiple imputation has it"),
+        (P, "role: secondary, truth", "imputation_from: main, role: secondary, truth", "{id: cure", "only those that impute have it"),
         (
             P,
             "      analyses:",

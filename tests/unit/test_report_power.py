@@ -10,6 +10,7 @@ from report_folders import World, write_world, write_worlds
 from report_reading import identifiers, prose, runs_of, the_protocol
 
 from odisea.errors import DataError
+from odisea.protocol.plan import ResponderRule
 from odisea.report.power import power_document, write_power_report
 from odisea.report.results import read_power_results
 from odisea.report.speech import spoken
@@ -126,6 +127,50 @@ def test_figures_have_a_text_that_stands_for_them(reports: dict[str, tuple[Spoke
         figures = [b for part in said["parts"] for section in part["sections"] for b in section["blocks"] if b["kind"] == "figure"]
         assert [figure["id"] for figure in figures] == ["more_or_fewer.icons", "curves.effect", "curves.loss"]
         assert all(len(figure["alt"]) > 80 for figure in figures)
+
+
+def rows_of(said: Spoken, table_id: str) -> list[list[str]]:
+    tables = [b for part in said["parts"] for section in part["sections"] for b in section["blocks"] if b["id"] == table_id]
+    return [["".join(run["text"] for run in cell) for cell in row] for row in tables[0]["rows"]]
+
+
+def test_simulated_analyses_stand_under_their_role_each_with_its_own_truth(reports: dict[str, tuple[Spoken, list[Spoken]]]) -> None:
+    rows = rows_of(reports["en"][0], "analyses.analyses")
+    assert [row[0] for row in rows if len(row) == 1] == [
+        "Plan as registered: primary analysis", "Plan as registered: sensitivity analyses", "Plan as registered: supplementary analyses",
+        "Recommended plan: primary analysis", "Recommended plan: sensitivity analyses",
+    ]  # fmt: skip
+    marked = [row[0] for row in rows if row[0].endswith("\u2021")]
+    assert [label.split(" (")[1] for label in marked] == ["variance by Rubin's rules) \u2021", "jackknife variance) \u2021"]
+    shifted = next(row for row in rows if row[0].startswith("ANCOVA where the lost of the programme are 5 points worse"))
+    assert [shifted[2], shifted[4]] == ["\u2013", "\u2013"]  # no true value: neither bias nor coverage
+
+
+def test_the_plans_are_listed_beside_one_another(reports: dict[str, tuple[Spoken, list[Spoken]]]) -> None:
+    rows = rows_of(reports["en"][0], "plans.analyses")
+    listed = [label for row in rows if len(row) > 1 for label in row[1:] if label != "\u2013"]
+    planned = [spec.label.en for plan in the_protocol().analysis.plans.values() for spec in plan.analyses]
+    assert sorted(listed) == sorted(planned)
+    assert rows[0] == ["Primary analysis: Oswestry Disability Index"]
+    assert rows[1] == ["means", "ANCOVA of participants with the outcome", "ANCOVA with baseline ODI after multiple imputation"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ({"improvement_of_at_least": 10.0, "unit": "points"}, "improvement of at least 10 points (proposed by this project)"),
+        ({"percent_improvement_of_at_least": 30.0, "unit": "percent"}, "improvement of at least 30\u00a0% of the baseline value"),
+        ({"attained": 22.0, "unit": "points"}, "a final value of 22 points or better"),
+    ],
+)
+def test_every_kind_of_responder_rule_has_words(folders: list[Path], rule: dict[str, Any], words: str) -> None:
+    protocol = the_protocol()
+    plan = protocol.analysis.plans["as_registered"]
+    fact = plan.responder["odi"].model_copy(update={"value": ResponderRule(**rule)})
+    plans = protocol.analysis.plans | {"as_registered": plan.model_copy(update={"responder": {"odi": fact}})}
+    changed = protocol.model_copy(update={"analysis": protocol.analysis.model_copy(update={"plans": plans})})
+    said, _ = spoken(power_document(read_power_results(folders, changed), changed), "en")
+    assert words in next(row for row in rows_of(said, "plans.plans") if row[0] == "Responder")[1]
 
 
 def test_scenarios_of_different_declarations_are_marked(folders: list[Path], tmp_path: Path) -> None:

@@ -155,7 +155,8 @@ def primary_analysis_of_a_primary_outcome(case: Case) -> Iterator[Hit]:
 )
 def analysis_and_estimand(case: Case) -> Iterator[Hit]:
     """An analysis is at another visit, or of another outcome or contrast, than the estimand that it names."""
-    estimands = {estimand.id: estimand for estimand in case.protocol.estimands}
+    proposed = case.protocol.analysis.estimands
+    estimands: dict[str, Any] = {**{estimand.id: estimand for estimand in case.protocol.estimands}, **proposed}
     placed = [each for each in analyses(case.protocol) if each.spec.estimand is not None]
     if not placed:
         raise NotApplicable(PLANS)

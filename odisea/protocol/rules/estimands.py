@@ -10,11 +10,17 @@ from odisea.protocol.rules.outcomes import listed
 from odisea.protocol.rules.rule import ASK, CannotRun, Case, Hit, NotApplicable, Patch, gap, known, put, rule
 from odisea.protocol.sections import Estimand, IntercurrentEvent
 
-SUMMARIES = {"mean_difference": "difference_in_means", "log_odds_ratio": "odds_ratio", "risk_difference": "risk_difference"}
+SUMMARIES = {
+    "mean_difference": "difference_in_means",
+    "log_odds_ratio": "odds_ratio",
+    "risk_difference": "risk_difference",
+    "log_risk_ratio": "risk_ratio",
+    "marginal_log_odds_ratio": "odds_ratio",
+}
 """By measure of an analysis: the summary measure of the estimand that it estimates."""
 FOLLOWS_ITS_ESTIMAND = ("primary", "sensitivity", "secondary")
 """Roles of analyses that estimate what their estimand says; supplementary and exploratory ones may look at something else."""
-POLICY = ("treatment_policy_mean", "marginal_risk_difference")
+POLICY = ("treatment_policy_mean", "marginal_risk_difference", "marginal_log_risk_ratio", "marginal_log_odds_ratio")
 """Truths that count every recorded value, whatever happened after randomisation."""
 MOST_NAMED = 4
 WORDS_OF_MISSING = ("missing", "lost_to_follow", "loss_to_follow", "no_outcome")
@@ -307,7 +313,7 @@ def _with_estimand(protocol: Protocol) -> Iterator[tuple[str, AnalysisSpec, int,
     if not any(named for _, _, named in found):
         raise CannotRun("/estimands")
     for pointer, spec, named in found:
-        if named is not None:
+        if named in places:
             yield pointer, spec, places[named], protocol.estimands[places[named]]
 
 

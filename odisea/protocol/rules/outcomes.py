@@ -509,7 +509,7 @@ def _responder_rules(protocol: Protocol) -> dict[str, dict[str, Fact[ResponderRu
     found: dict[str, dict[str, Fact[ResponderRule]]] = {}
     for plan_name, plan in protocol.analysis.plans.items():
         for spec in plan.analyses:
-            if spec.method == "logistic" and spec.outcome in plan.responder:
+            if spec.entry.binary and spec.outcome in plan.responder:
                 pointer = f"/analysis/plans/{plan_name}/responder/{spec.outcome}"
                 found.setdefault(spec.outcome, {})[pointer] = plan.responder[spec.outcome]
     if not found:
@@ -521,9 +521,22 @@ def _thresholds(facts: dict[str, Fact[ResponderRule]], *, only_open: bool = Fals
     """Return the thresholds of responder rules, each once, with where it stands first; `only_open`: those that no source states."""
     found: dict[float, str] = {}
     for pointer, fact in facts.items():
-        if fact.value is not None and not (only_open and fact.status == "stated"):
-            found.setdefault(fact.value.improvement_of_at_least, pointer)
+        points = fact.value.improvement_of_at_least if fact.value else None
+        if points is not None and not (only_open and fact.status == "stated"):
+            found.setdefault(points, pointer)
     return found
+
+
+def responder_words(rule: ResponderRule, en: str = "", es: str = "") -> Text:
+    """Return a responder rule in words, each language with an addition."""
+    number = f"{rule.number:g}"
+    words = {
+        "improvement_of_at_least": (f"at least {number} points", f"al menos {number} puntos"),
+        "percent_improvement_of_at_least": (f"at least {number} % of the baseline", f"al menos {number} % del valor inicial"),
+        "attained": (f"a value of {number} or better", f"un valor de {number} o mejor"),
+    }
+    english, spanish = words[rule.rule]
+    return Text(en=english + en, es=spanish + es)
 
 
 def _used(fact: Fact[Any]) -> Text:
@@ -531,8 +544,7 @@ def _used(fact: Fact[Any]) -> Text:
     if fact.value is None:
         return Text(en="nothing", es="nada")
     if isinstance(fact.value, ResponderRule):
-        points = f"{fact.value.improvement_of_at_least:g}"
-        return Text(en=f"at least {points} points (our proposal)", es=f"al menos {points} puntos (propuesta nuestra)")
+        return responder_words(fact.value, " (our proposal)", " (propuesta nuestra)")
     return Text(en=f"{shown(fact.value)} (our proposal)", es=f"{shown(fact.value)} (propuesta nuestra)")
 
 
