@@ -118,7 +118,7 @@ def carry_out(trial: Trial, planned: PlannedAnalysis, circumstances: Circumstanc
     pooled = pooled_analyses(analysed, completed)
     result = estimated(pooled.estimate, pooled.total, pooled.df, design, pooled.within, pooled.between, pooled.mcse)
     details = imputation_details(pooled, analysed.estimates, analysed.variances, analysed.df)
-    details |= _counts(trial, analysis, completed) | _model(planned, completed, dropped) | _choice(chosen)
+    details |= imputed_counts(trial, analysis) | _model(planned, completed, dropped) | _choice(chosen)
     details |= outside_share(completed, planned.scale)
     return Single(result, (*flags, *high_fmi(pooled)), details)
 
@@ -159,10 +159,10 @@ def outside_share(completed: Completed, scale: tuple[float, float] | None) -> di
     return {"share_outside_scale": float(np.mean((imputed < scale[0]) | (imputed > scale[1])))}
 
 
-def _counts(trial: Trial, analysis: Analysis, completed: Completed) -> dict[str, int]:
-    """Return how many participants of each arm are imputed."""
-    names = {"imputed_arm": analysis.arm, "imputed_reference": analysis.reference}
-    return {name: int(np.sum(completed.missing & (trial.arm == arm))) for name, arm in names.items()}
+def imputed_counts(trial: Trial, analysis: Analysis) -> dict[str, int]:
+    """Return how many participants of each arm have no outcome."""
+    names, missing = {"imputed_arm": analysis.arm, "imputed_reference": analysis.reference}, np.isnan(trial.values[analysis.response])
+    return {name: int(np.sum(missing & (trial.arm == arm))) for name, arm in names.items()}
 
 
 def _model(planned: PlannedAnalysis, completed: Completed, dropped: list[dict[str, str]]) -> dict[str, Any]:

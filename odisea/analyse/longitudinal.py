@@ -205,7 +205,7 @@ def _details(trial: Trial, analysis: Analysis, fit: MmrmFit) -> Mapping[str, Any
     return {
         "observed_arm": observed[0],
         "observed_reference": observed[1],
-        "log_likelihood": fit.log_likelihood,
+        "log_likelihood": float(fit.log_likelihood),
         "iterations": fit.iterations,
         "covariance": fit.sigma.tolist(),
     }

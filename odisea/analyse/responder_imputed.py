@@ -16,7 +16,7 @@ from odisea.analyse.binary_imputation import binary_model, impute_binary
 from odisea.analyse.design import Design, estimated, in_contrast, make_design, no_estimate
 from odisea.analyse.estimate import finish
 from odisea.analyse.imputed import completed_outcomes as score_imputations
-from odisea.analyse.imputed import high_fmi
+from odisea.analyse.imputed import high_fmi, imputed_counts
 from odisea.analyse.logistic import fit_logistic
 from odisea.analyse.logistic_profile import maximise
 from odisea.analyse.marginal import (
@@ -72,7 +72,7 @@ def carry_out_imputed(trial: Trial, planned: PlannedAnalysis) -> Single:
     if automatic and found.reason == Reason.NONE and _poolable(found, key):
         chosen = choose(pool(found.estimates[key], found.variances[key], np.inf))
         found = _fits(trial, planned, design, chosen.m) if chosen.m > PILOT else found
-    counts = {"m": found.m, "separated_imputations": found.separated}
+    counts = {"m": found.m, "separated_imputations": found.separated, **imputed_counts(trial, planned.analysis)}
     if found.reason != Reason.NONE:
         return Single(no_estimate(found.reason, design.n_arm, design.n_reference), (), counts)
     return _pooled_row(design, found, key, counts, planned.alpha)

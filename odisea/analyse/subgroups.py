@@ -94,7 +94,8 @@ def fit_interaction(cases: Cases, factor: Floats, names: tuple[str, ...], varian
     """
     if cases.reason != Reason.NONE:
         return _none(int(cases.reason))
-    arm, categorical = len(cases.covariates) + 1, is_factor(factor)
+    # A level column may hold a mean in place of what was not recorded; its name then says that it is one.
+    arm, categorical = len(cases.covariates) + 1, is_factor(factor) or all("=" in name for name in names)
     centre = np.zeros(len(factor)) if categorical else factor.mean(axis=1)
     products = cases.treated * (factor - centre[:, None])
     columns = np.vstack([np.ones((1, cases.treated.size)), cases.covariates, cases.treated[None, :], products])
@@ -136,7 +137,7 @@ class Point(NamedTuple):
 def _level_points(cases: Cases, factor: Floats, names: tuple[str, ...]) -> list[Point]:
     """Return the levels of a factor, the reference level first."""
     k, points = len(factor), []
-    members = np.vstack([1.0 - factor.sum(axis=0), factor])
+    members = np.vstack([(factor == 0.0).all(axis=0), factor == 1.0]).astype(np.float64)
     for j, name in enumerate((REFERENCE_LEVEL, *names)):
         weights = np.zeros(1 + k)
         weights[0] = weights[j] = 1.0

@@ -5,7 +5,8 @@ each analysis row (`trial_rows`) is made of it and `build_rows` makes them. The 
 the matrix that it holds in memory, so that a trial in memory and the same trial read from files are equal bit by bit.
 
 A missing baseline value never costs a participant: `fill_baseline` puts the mean of all randomised in its place, without
-looking at the arm, and a category of its own where the variable has levels (White and Thompson, Stat Med 2005;24:993). What
+looking at the arm (White and Thompson, Stat Med 2005;24:993). A variable with levels gets a category of its own for them,
+or, where that would have fewer than ten people and a model could not tell it from chance, the mean of its level columns. What
 follows the baseline stays missing.
 """
 
@@ -43,7 +44,10 @@ class Fill(IntEnum):
 
     NOTHING = 0
     MEAN = 1
-    ZERO = 2
+    LEVEL = 2  # of a category: 0 beside a category of the missing, else the mean
+
+
+SMALLEST_CATEGORY = 10  # missing of a categorical variable from which on they are a category of their own
 
 
 class Recipes(NamedTuple):
@@ -59,8 +63,8 @@ class Recipes(NamedTuple):
     low, high : float64
         Bounds of the interval of an indicator, both inclusive; NaN for the other kinds.
     fill : int64
-        A `Fill`: the mean for what is known at baseline as a number, 0 for the levels of a category, whose missing values have
-        a row of their own, nothing for what follows.
+        A `Fill`: the mean for what is known at baseline as a number, for the levels of a category the mean or 0, nothing for
+        what follows.
     """
 
     kind: Ints
@@ -99,23 +103,39 @@ def _absent(source: Floats, out: Floats) -> None:
 
 
 @compiled
+def _known(row: Floats) -> tuple[int, float]:
+    """Return how many values are there, and their mean (0 where there is none)."""
+    total, known = 0.0, 0
+    for i in range(row.size):
+        if not np.isnan(row[i]):
+            total += row[i]
+            known += 1
+    return known, total / max(known, 1)
+
+
+@compiled
+def _replace_missing(row: Floats, value: float) -> None:
+    for i in range(row.size):
+        if np.isnan(row[i]):
+            row[i] = value
+
+
+@compiled
 def fill_baseline(recipes: Recipes, rows: Floats) -> None:
     """Put the mean of those who have a value, or 0, in place of missing baseline values; the arms are not known here.
 
-    A row in which nobody has a value stays missing, and the analyses that need it refuse.
+    The row of a category of the missing becomes 0 where they are too few for one. A row in which nobody has a value stays
+    missing, and the analyses that need it refuse.
     """
     for place in range(recipes.fill.shape[0]):
+        row = rows[place]
         if recipes.fill[place] != Fill.NOTHING:
-            row, total, known = rows[place], 0.0, 0
-            for i in range(row.size):
-                if not np.isnan(row[i]):
-                    total += row[i]
-                    known += 1
+            known, mean = _known(row)
+            own_category = recipes.fill[place] == Fill.LEVEL and row.size - known >= SMALLEST_CATEGORY
             if 0 < known < row.size:
-                value = total / known if recipes.fill[place] == Fill.MEAN else 0.0
-                for i in range(row.size):
-                    if np.isnan(row[i]):
-                        row[i] = value
+                _replace_missing(row, 0.0 if own_category else mean)
+        elif recipes.kind[place] == Kind.ABSENT and row.sum() < SMALLEST_CATEGORY:
+            row[:] = 0.0
 
 
 @compiled
@@ -216,7 +236,7 @@ def _coding_steps(protocol: Protocol, coding: Coding, places: dict[str, int]) ->
     if coding.column:
         return [_copy_step(source, Fill.MEAN)]
     bounds = _level_bounds(protocol, coding)
-    levels = [(Kind.INSIDE, source, -1, *bounds[level], Fill.ZERO) for level in coding.level_names if level != coding.reference]
+    levels = [(Kind.INSIDE, source, -1, *bounds[level], Fill.LEVEL) for level in coding.level_names if level != coding.reference]
     return [*levels, (Kind.ABSENT, source, -1, np.nan, np.nan, Fill.NOTHING)]
 
 

@@ -30,7 +30,7 @@ class Row(NamedTuple):
 # Spread, correlation and course of the prototype; nothing that it did not have.
 BASE: dict[str, float] = {
     **{"odi_sd_baseline": 14.4, "odi_sd_week6": 14.0, "odi_correlation": 0.54, "control_change": -5.0, "adherence_mean": 0.54},
-    **{"live_icc": 0.0, "leak_share": 0.0, "item_blank_week6": 0.0, "effect": -8.9},
+    **{"live_icc": 0.0, "leak_share": 0.0, "item_blank_week6": 0.0, "covariate_missing": 0.0, "effect": -8.9},
     **{"loss_part_mcar": 0.2, "loss_part_mar_covariates": 0.3, "loss_part_mar_adherence": 0.5, "loss_part_mnar": 0.0},
 }
 MNAR_PARTS = {"loss_part_mcar": 0.0, "loss_part_mar_covariates": 0.2, "loss_part_mar_adherence": 0.15, "loss_part_mnar": 0.65}

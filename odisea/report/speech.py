@@ -1,5 +1,6 @@
 """A document put into a language: plain data that the PDF and the HTML layout both read, and the record of every printed number."""
 
+import re
 from collections.abc import Iterator, Mapping
 from string import Formatter
 from typing import Any
@@ -29,6 +30,7 @@ from odisea.report.text import read_texts
 
 Spoken = dict[str, Any]
 Runs = list[Spoken]
+SOUNDS_LIKE_I = re.compile(r"h?[ií](?![aeo])", re.IGNORECASE)  # before which the Spanish "y" becomes "e"
 
 
 class Speaker:
@@ -83,9 +85,12 @@ class Speaker:
     def _list(self, listing: Listing, at: str) -> Iterator[Spoken]:
         between, last = self.texts[f"{listing.separator}.between"], self.texts[f"{listing.separator}.last"]
         for place, item in enumerate(listing.items):
+            spoken = list(self._say(item, f"{at}.{place + 1}"))
             if place:
-                yield {"text": last if place == len(listing.items) - 1 else between}
-            yield from self._say(item, f"{at}.{place + 1}")
+                separator = last if place == len(listing.items) - 1 else between
+                first = "".join(str(part.get("text", "")) for part in spoken)
+                yield {"text": " e " if separator == " y " and SOUNDS_LIKE_I.match(first) else separator}
+            yield from spoken
 
     def _recorded(self, number: Number, at: str) -> str:
         """Record a number; return its identifier."""

@@ -37,6 +37,11 @@ class Rehearsal(NamedTuple):
     def allocation(self) -> Path:
         return self.folder / "restricted" / "allocation.csv"
 
+    @property
+    def opened(self) -> tuple[Path, Path]:
+        """The allocation, and the plan of the randomisation beside it."""
+        return self.allocation, self.allocation.with_name("blocks.json")
+
     def analysed(self) -> dict[str, Any]:
         """Analyse it; estimates.json."""
         output = self.folder / "analysis"
@@ -86,6 +91,9 @@ def test_the_corridor_gives_the_estimates_of_the_power_loop(loop: pd.DataFrame, 
     scenario = loop.scenario.iloc[0]
     through_files = simulated(tmp_path, store, scenario, replicate).analysed()["estimates"]
     in_memory = loop[loop.replicate == replicate].to_dict("records")
+    compiled = set(loop.analysis)
+    assert {row["status"] for row in through_files} == {"ok"}
+    through_files = [row for row in through_files if row["analysis"] in compiled]
     assert [row["analysis"] for row in through_files] == [row["analysis"] for row in in_memory]
     assert any(row["missing_data"] == "multiple_imputation" for row in through_files)
     for ours, theirs in zip(through_files, in_memory, strict=True):
@@ -132,7 +140,7 @@ def test_only_the_restricted_folder_knows_the_arms(rehearsal: Rehearsal, study: 
 def test_the_manifest_holds_the_hash_of_every_file_analysed(rehearsal: Rehearsal, estimates: list[dict[str, Any]]) -> None:
     assert estimates
     inputs = read_json(rehearsal.folder / "analysis" / "manifest.json")["inputs"]
-    analysed = [*load_located_protocol(PROTOCOL).files, rehearsal.allocation, *rehearsal.export.iterdir()]
+    analysed = [*load_located_protocol(PROTOCOL).files, *rehearsal.opened, *rehearsal.export.iterdir()]
     assert {"odi.csv", "odi.yaml", "core.yaml"} <= {path.name for path in analysed}
     assert sorted(inputs.values()) == sorted(sha256(path.read_bytes()).hexdigest() for path in analysed)
 
@@ -174,10 +182,10 @@ def test_the_order_of_rows_changes_no_number(seed: int, rehearsal: Rehearsal, es
     assert sorted(read_json(tmp_path / "analysis" / "manifest.json")["changed_files"]) == sorted(changed)
 
 
-def test_without_the_simulations_key_only_drawn_imputations_differ(
+def test_without_the_simulations_key_only_what_is_drawn_differs(
     rehearsal: Rehearsal, estimates: list[dict[str, Any]], tmp_path: Path
 ) -> None:
-    """A real export has no key: its imputations are drawn by the plan's seed, and nothing else changes."""
+    """A real export has no key: imputations and allocations are drawn by the plan's seed, and nothing else changes."""
     keyless = rehearsal.copied(tmp_path)
     manifest = keyless.export / "export_manifest.json"
     content = read_json(manifest)
@@ -188,6 +196,9 @@ def test_without_the_simulations_key_only_drawn_imputations_differ(
             assert ours["estimate"] != theirs["estimate"]
             # Two independent sets of draws: their difference has standard error sqrt(2) mcse.
             assert abs(ours["estimate"] - theirs["estimate"]) < 4 * (ours["mcse"] + theirs["mcse"])
+        elif ours["method"] == "rerandomisation":
+            assert abs(ours["p"] - theirs["p"]) < 4 * 2**0.5 * (0.25 / 9999) ** 0.5  # two shares of 9,999 draws each
+            assert {**ours, "p": 0, "details": 0} == {**theirs, "p": 0, "details": 0}
         else:
             assert ours == theirs
 

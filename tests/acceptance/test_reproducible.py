@@ -14,7 +14,7 @@ import pytest
 
 from odisea.allocation.plan import RandomisationPlan
 from odisea.performance import store as batches
-from odisea.performance.power import Study, prepare
+from odisea.performance.power import Study, planned_analyses, prepare
 from odisea.simulate.assumptions import Scenario, resolve
 from tests.commands import succeed
 from tests.conftest import ROOT
@@ -76,7 +76,7 @@ def same(first: pd.DataFrame, second: pd.DataFrame) -> None:
 
 
 def test_the_rows_are_those_promised(reference: pd.DataFrame, study: Study) -> None:
-    analyses = [f"{plan}.{spec.id}" for plan, declared in study.protocol.analysis.plans.items() for spec in declared.analyses]
+    analyses = [one.id for one in planned_analyses(study.protocol) if one.in_loop]
     assert len(reference) == REPLICATES * len(analyses)
     assert reference.replicate.tolist() == np.repeat(np.arange(REPLICATES), len(analyses)).tolist()
     assert reference.analysis.tolist() == analyses * REPLICATES

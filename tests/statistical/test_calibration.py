@@ -375,7 +375,11 @@ def test_every_estimand_is_the_difference_that_its_name_says() -> None:
         "complier": (treated.odi - control.odi)[started].mean(),
         "vas": (treated.pain - control.pain).mean(),
     }
-    assert {name: value for name, (value, _) in facts.truths.estimands.items()} == pytest.approx(expected, abs=1e-9)
+    found = {name: value for name, (value, _) in facts.truths.estimands.items()}
+    # With the lost of the programme as if in the control arm: between nothing and the whole effect, by the share that is kept.
+    kept = facts.truths.changes_kept[TELE].sum()
+    assert found.pop("reference_based") == pytest.approx(kept * expected["treatment_policy"], rel=0.15)
+    assert found == pytest.approx(expected, abs=1e-9)
     assert len(set(expected.values())) == len(expected)
     # Composite: an improvement counts only without surgery and, in the programme arm, only for who stays to the end.
     stays = treated.engaged[WEEKS - 1] == 1.0
@@ -468,7 +472,8 @@ def test_the_textbook_world_is_its_own_calibration_and_its_responders_follow_the
     truth, _ = found.truths.responder_difference(10.0, False)
     assert abs(share[1] - share[0] - truth) < Z * np.sqrt(0.5 / (n / 2))
     assert {name: value for name, (value, _) in found.truths.estimands.items()} == {
-        **dict.fromkeys(("treatment_policy", "by_strategy", "completed", "full_dose", "complier"), -10.0), "vas": 0.0,
+        **dict.fromkeys(("treatment_policy", "by_strategy", "completed", "full_dose", "complier"), -10.0),
+        "reference_based": -6.0, "vas": 0.0,
     }  # fmt: skip
     assert found.truths.responder_difference(10.0, True)[0] == pytest.approx(truth * (1.0 - values["loss_total"]), rel=1e-12)
 

@@ -115,4 +115,4 @@ def test_the_worked_example_of_a_method_is_the_method() -> None:
     written = {line.strip() for line in sources}
     shown = [line.strip() for block in blocks for line in block.splitlines()]
     assert len(shown) > 10
-    assert set(shown) - written == {"..."}
+    assert set(shown) - written <= {"...", "...,"}

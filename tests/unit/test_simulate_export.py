@@ -23,6 +23,7 @@ from odisea.protocol.load import load_protocol
 from odisea.protocol.model import Protocol
 from odisea.simulate.assumptions import Scenario
 from odisea.simulate.draft import draft_mechanism, simulated_recipes
+from odisea.simulate.dropout import NEVER
 from odisea.simulate.export import export_tables, simulate_cohort
 from odisea.simulate.export_restricted import block_plan
 from odisea.simulate.mechanism import RECORDED, WEEKS, Mechanism
@@ -157,7 +158,13 @@ def test_the_analysis_data_set_is_that_of_the_replicate(world: World) -> None:
     trial = derive(world.read(), world.trial.protocol)
     rows = np.empty((len(trial_rows(world.trial.protocol)), 200))
     build_rows(world.cohort.recorded, simulated_recipes(world.trial.protocol), rows)
-    np.testing.assert_array_equal(trial.values, rows)
+    np.testing.assert_array_equal(trial.values[: len(rows)], rows)
+    live, diary = trial.values[len(rows) :]  # counts of records exist in the programme arm alone
+    exposed, stays = world.cohort.exposed == 1, (world.cohort.exposed == 1) & (world.cohort.cause == NEVER)
+    np.testing.assert_array_equal(np.isnan([live, diary]), [~exposed] * 2)
+    np.testing.assert_array_equal(live[stays], world.cohort.live.sum(axis=0)[stays])  # nothing is on record after a loss
+    assert (live[exposed] <= world.cohort.live.sum(axis=0)[exposed]).all()
+    assert 0 < diary[exposed].sum() <= world.cohort.diary.sum(axis=0)[exposed].sum()
     np.testing.assert_array_equal(trial.arm, world.cohort.arm)
     assert (trial.seed, trial.replicate) == KEY
 
