@@ -48,19 +48,21 @@ doing badly leave the control arm and those doing well leave the programme: no a
 """
 CONCLUSIONS = """## What follows for the trial's statisticians
 
-Where losses are by chance or by what is recorded, complete-case ANCOVA with baseline and imputation within arms are
-both unbiased for treatment policy (largest bias {ignorable_bias}) and hold their level ({ignorable_level}); imputation
-costs power here (complete cases {power_cc}, m = 20 {power_mi}, limit {power_limit}, losses by chance), because it fits
-each arm's own regression and its auxiliary variable says little; its intervals with m = 20 are wider than those of the
-limit for the same data. Jump to reference with Rubin's rules is information-anchored: with no effect it rejects in
-{jump_rubin_level} of trials instead of 5 %, and its standard error is {jump_ratio} times the empirical one; with the
-jackknife it rejects in {jump_jackknife_level}. With the effect their powers are {jump_rubin_power} and
-{jump_jackknife_power}: choosing the variance is choosing the question, and must be done before the data are seen. Under
-losses that mislead in opposite directions every method that supposes ignorable loss is biased by {mnar_bias} points and
-rejects a true null hypothesis in {mnar_level} of trials; neither imputation nor a robust variance mends that, which is
-why the delta and tipping-point analyses stand in the plan. Counting the lost as no response keeps its level
-({nri_level} with losses by chance) but answers another question: its distance from the treatment-policy difference of
-responders is {nri_policy} of a probability with the registered effect.
+Where losses are by chance or by what is recorded, complete-case ANCOVA with baseline and imputation within arms are both
+nearly unbiased for treatment policy (largest bias {ignorable_bias}) and hold their level ({ignorable_level}). Imputation
+buys no power in this design (complete cases {power_cc}, m = 20 {power_mi}, exact limit {power_limit}, losses by chance):
+it fits each arm's own regression, and the one variable that it knows beyond the analysis model says little. Its place is
+the estimand of all randomised, and the sensitivity analyses that start from it. Jump to reference with Rubin's rules is
+information-anchored: with no effect and losses by chance it rejects in {jump_rubin_level} of trials instead of 5 %, and
+its standard error is {jump_ratio} times the empirical one; with the jackknife it rejects in {jump_jackknife_level}. With
+the effect their powers are {jump_rubin_power} and {jump_jackknife_power}: choosing the variance is choosing the question,
+and must be done before the data are seen. Under losses that mislead in opposite directions every method that supposes
+ignorable loss is biased by {mnar_bias} points and rejects a true null hypothesis in {mnar_level} of trials; no imputation
+and no robust variance mends that, which is why the delta and tipping-point analyses stand in the plan. The intervals of
+the risk differences are a little short with some 120 analysed and ten coefficients: Ye's standard error is {ye_ratio} of
+the empirical one for complete cases and covers in {ye_coverage} of trials; read them with that in mind. Counting the lost
+as no response rejects in {nri_level} with no effect and losses by chance, but answers another question: from the
+treatment-policy difference of responders it lies {nri_policy} away with the registered effect.
 """
 
 
@@ -127,7 +129,7 @@ def conclusions(cells: Cells) -> dict[str, str]:
     levels = [cells[m, "none", method]["power"][0] for m in ignorable for method in usual]
     misled = [abs(cells["mnar_by_arm", effect, method]["policy"]["bias"][0]) for effect in EFFECTS for method in usual]
     alarms = [cells["mnar_by_arm", "none", method]["power"][0] for method in usual]
-    jump = cells["mcar", "none", "jump_rubin"]
+    jump, ye = cells["mcar", "none", "jump_rubin"], cells["mcar", "registered", "responder_complete_case"]
     return {
         "ignorable_bias": f"{max(biases):.2f} points",
         "ignorable_level": f"{spread(levels, 3)}, losses by chance or recorded",
@@ -141,6 +143,8 @@ def conclusions(cells: Cells) -> dict[str, str]:
         "jump_jackknife_power": power("mcar", "registered", "jump_jackknife"),
         "mnar_bias": spread(misled, 1),
         "mnar_level": spread(alarms, 3),
+        "ye_ratio": f"{ye['model_se'][0] / ye['empirical_se'][0]:.2f}",
+        "ye_coverage": with_error(ye["own"]["coverage"], 3),
         "nri_level": power("mcar", "none", "responder_nri"),
         "nri_policy": with_error(cells["mcar", "registered", "responder_nri"]["policy"]["bias"], 3),
     }

@@ -54,7 +54,15 @@ MADE_UP: Allowed = {
     ("DDF00172", "StudyVersion", "studyIdentifiers"): NO_SPONSOR,
     ("DDF00201", "StudyVersion", "roles"): NO_SPONSOR,
 }
+PUBLISHED: Allowed = {
+    **MADE_UP,
+    ("DDF00082", "", ""): NO_HEALTHY,
+    ("DDF00097", "StudyDesignPopulation", "plannedAge"): NO_AGE,
+    ("DDF00098", "StudyDesignPopulation", "plannedSex"): NO_SEX,
+}
 ALLOWED: dict[str, Allowed] = {
+    "antidepressant_dia": PUBLISHED,
+    "licorice_gargle": {**PUBLISHED, ("DDF00128", "StudyIntervention", "type"): TYPE_OTHER},
     "cluster_example": {**MADE_UP, ("DDF00128", "StudyIntervention", "type"): TYPE_OTHER},
     "noninferiority_example": MADE_UP,
     "three_arm_example": MADE_UP,
@@ -65,16 +73,7 @@ ALLOWED: dict[str, Allowed] = {
         ("DDF00140", "Organization", "type"): TYPE_OTHER,
         ("DDF00200", "Organization", "type"): TYPE_OTHER,
     },
-    "ashar_prt": {
-        ("DDF00082", "", ""): NO_HEALTHY,
-        ("DDF00097", "StudyDesignPopulation", "plannedAge"): NO_AGE,
-        ("DDF00098", "StudyDesignPopulation", "plannedSex"): NO_SEX,
-        ("DDF00101", "Procedure", "studyInterventionId"): NO_PROCEDURE,
-        ("DDF00115", "StudyVersion", "titles"): NO_OFFICIAL_TITLE,
-        ("DDF00128", "StudyIntervention", "type"): TYPE_OTHER,
-        ("DDF00172", "StudyVersion", "studyIdentifiers"): NO_SPONSOR,
-        ("DDF00201", "StudyVersion", "roles"): NO_SPONSOR,
-    },
+    "ashar_prt": {**PUBLISHED, ("DDF00128", "StudyIntervention", "type"): TYPE_OTHER},
     "small": {
         ("DDF00082", "", ""): NO_HEALTHY,
         ("DDF00097", "StudyDesignPopulation", "plannedAge"): NO_AGE,
