@@ -389,7 +389,7 @@ def analyse(
     located = load_located_protocol(protocol, variant)
     loaded = located.value
     data = read_export(export, loaded, allocation)
-    opened, plan = read_opened_plan(randomisation, allocation)
+    opened, plan = read_opened_plan(randomisation, allocation, loaded.trial)
     outputs = [write_json(output / name, content) for name, content in analysis_results(data, loaded, plan).items()]
     files = sorted(path for path in export.rglob("*") if path.is_file())
     inputs = [*located.files, *files, *(path for path in (allocation, opened) if path)]

@@ -143,7 +143,8 @@ def limit_details(trial: Trial, analysis: Analysis) -> dict[str, Any]:
     if frame.reason != Reason.NONE:
         return {}
     pooled = pooled_limit(frame, first, second)
-    return {"m": None, "fmi": pooled.fmi, "lambda": pooled.lambda_, "riv": pooled.riv, "mcse_estimate": 0.0, "mcse_se": 0.0, "mcse_p": 0.0}
+    exact = dict.fromkeys(("mcse_estimate", "mcse_se", "mcse_p"), 0.0)
+    return {"m": None, "fmi": pooled.fmi, "lambda": pooled.lambda_, "riv": pooled.riv, **exact, **imputed_counts(trial, analysis)}
 
 
 def high_fmi(pooled: Pooled) -> tuple[str, ...]:

@@ -87,24 +87,40 @@ def live_groups(export: Export) -> Ints | None:
     return np.array([numbers[group[who]] if who in group else NO_GROUP for who in export.participants], dtype=np.int64)
 
 
-def read_opened_plan(given: Path | None, allocation: Path | None) -> tuple[Path | None, RandomisationPlan | None]:
-    """Read the plan that was given, else the one that lies beside the allocation; return its path too, None where there is none."""
+def read_opened_plan(given: Path | None, allocation: Path | None, trial: str) -> tuple[Path | None, RandomisationPlan | None]:
+    """Read the plan that was given, else the one that lies beside the allocation; return its path too, None where there is none.
+
+    Parameters
+    ----------
+    trial : str
+        Identifier of the trial that the plan must be of.
+    """
     beside = allocation.parent / OPENED_PLAN if allocation else None
     path = given or (beside if beside and beside.is_file() else None)
-    return path, read_randomisation_plan(path) if path else None
+    return path, read_randomisation_plan(path, trial) if path else None
 
 
-def read_randomisation_plan(path: Path) -> RandomisationPlan:
+def read_randomisation_plan(path: Path, trial: str) -> RandomisationPlan:
     """Read the opened plan of a randomisation: the site's YAML, or the JSON of a simulated trial.
 
     Raises
     ------
     ProtocolError
-        The file is absent or holds no plan.
+        The file is absent, holds no plan, or that of another trial.
     """
     if path.suffix != ".json":
-        return load_yaml(path, SitePlan).randomisation
+        site = load_yaml(path, SitePlan)
+        return _of_trial(path, site.trial, trial, site.randomisation)
     try:
-        return RandomisationPlan.model_validate_json(json.dumps(json.loads(path.read_text(encoding="utf-8"))["plan"]))
-    except (OSError, ValueError, KeyError, ValidationError) as fault:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        plan, named = RandomisationPlan.model_validate_json(json.dumps(content["plan"])), str(content["trial"])
+    except (OSError, TypeError, ValueError, KeyError, ValidationError) as fault:
         raise ProtocolError(Problem(str(path), f"no plan of a randomisation can be read ({type(fault).__name__})")) from fault
+    return _of_trial(path, named, trial, plan)
+
+
+def _of_trial(path: Path, found: str, wanted: str, plan: RandomisationPlan) -> RandomisationPlan:
+    """Return the plan where it is that of the trial."""
+    if found != wanted:
+        raise ProtocolError(Problem(str(path), f"the plan is of trial {found}", f"the protocol is of {wanted}", "Give this trial's plan"))
+    return plan

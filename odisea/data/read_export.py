@@ -123,10 +123,7 @@ def assemble(
 def _arms(
     allocation: bytes | None, tables: Mapping[str, Table], protocol: Protocol
 ) -> tuple[Table | None, dict[str, str] | None, list[Problem]]:
-    """Return the allocation and the arm of every allocated participant, None without a file that can be read.
-
-    Rows not yet used have no participant.
-    """
+    """Return the allocation and the arm of every allocated participant, None without a file that can be read."""
     if allocation is None:
         return None, None, []
     table, problems = type_file(allocation, ALLOCATION, _allocation_spec(allocation, protocol.dictionary.files[ALLOCATION]))
@@ -135,8 +132,6 @@ def _arms(
     problems += link_problems({**tables, ALLOCATION: table}, protocol.dictionary, only=ALLOCATION)
     arms: dict[str, str] = {}
     for row, (who, arm) in enumerate(zip(table.columns[PARTICIPANT], table.columns["arm"], strict=True)):
-        if who is None:
-            continue
         if str(who) in arms:
             problems.append(
                 Problem(table.at(row, PARTICIPANT), f"{who} is allocated twice", "allowed: once", "Keep the row that was used.")

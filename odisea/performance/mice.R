@@ -1,5 +1,5 @@
 # Multiple imputation within arms by R's mice, the same work as odisea's; started by `odisea bench --mice`.
-# Rscript mice.R DATA.csv COVARIATES.txt M MAXIT OUT.json
+# Rscript mice.R DATA.csv M MAXIT OUT.json
 #   DATA.csv: arm (1, 0), y (the outcome, NA where missing), covariates x1.. of the analysis, variables z1.. of the imputation
 #   (all complete), auxiliaries a1.. (NA where missing or not recorded in the arm).
 suppressPackageStartupMessages(library(mice))

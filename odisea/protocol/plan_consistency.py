@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from odisea.protocol.compose import child
+from odisea.protocol.dictionary import ColumnSpec
 from odisea.protocol.fault import Fault, repeated, unknown, unknown_entries
 from odisea.protocol.model import Protocol
 from odisea.protocol.plan import AnalysisSpec, Coding, Plan, ProposedEstimand, RecordCount, ResponderRule
@@ -79,6 +80,10 @@ def _count_faults(protocol: Protocol, pointer: str, name: str, count: RecordCoun
         )
     elif count.column is not None:
         yield from unknown(f"{pointer}/column", f"column of {count.file}", count.column, file.columns)
+        if count.column in file.columns and not _can_equal(file.columns[count.column], count.equals):
+            found = f"{count.equals!r} is no value of the column {count.column}"
+            allowed = f"the column has type {file.columns[count.column].type}"
+            yield Fault(f"{pointer}/equals", found, allowed, "Write a value that the column can have")
 
 
 def _estimand_faults(protocol: Protocol, pointer: str, name: str, estimand: ProposedEstimand) -> Iterator[Fault]:
@@ -86,7 +91,17 @@ def _estimand_faults(protocol: Protocol, pointer: str, name: str, estimand: Prop
         yield Fault(pointer, f"{name} is also an estimand of the source", "an estimand has one meaning", "Choose another name")
     yield from unknown(f"{pointer}/contrast", "contrast", estimand.contrast, [contrast.id for contrast in protocol.contrasts])
     yield from unknown(f"{pointer}/outcome", "outcome", estimand.outcome, protocol.outcomes)
-    yield from unknown(f"{pointer}/visit", "visit", estimand.visit, protocol.visit_ids)
+    visits = protocol.outcomes[estimand.outcome].visits if estimand.outcome in protocol.outcomes else protocol.visit_ids
+    yield from unknown(f"{pointer}/visit", f"visit of the outcome {estimand.outcome}", estimand.visit, visits)
+
+
+def _can_equal(column: ColumnSpec, value: str | int | float | bool | None) -> bool:
+    """Return whether cells of a column can have a value."""
+    if column.type == "bool" or isinstance(value, bool):
+        return column.type == "bool" and isinstance(value, bool)
+    if column.type in NUMBERS:
+        return isinstance(value, int | float)
+    return isinstance(value, str) and (column.type != "cat" or value in (column.codes or ()))
 
 
 class _Names(NamedTuple):
@@ -138,6 +153,12 @@ def _name_faults(protocol: Protocol, where: str, spec: AnalysisSpec, names: _Nam
 def _analysis_faults(protocol: Protocol, where: str, plan: Plan, spec: AnalysisSpec) -> Iterator[Fault]:
     """Give the faults of an analysis whose names are all declared."""
     yield from _method_faults(protocol, where, plan, spec)
+    covariates = spec.covariates if spec.covariates is not None else plan.covariates.value
+    if spec.subgroup is not None and covariates is not None and spec.subgroup not in covariates:
+        allowed = f"its covariates are {', '.join(covariates) or 'none'}"
+        found = f"{spec.subgroup} is no covariate of the analysis {spec.id}"
+        yield Fault(f"{where}/subgroup", found, allowed, "Add it to its covariates")
+    yield from repeated(f"{where}/auxiliary", "auxiliary variable", spec.auxiliary)
     if spec.role == "primary" and plan.missing_data.value not in (None, spec.missing_data):
         found = f"the primary analysis uses {spec.missing_data}"
         yield Fault(

@@ -59,7 +59,7 @@ the effect their powers are {jump_rubin_power} and {jump_jackknife_power}: choos
 and must be done before the data are seen. Under losses that mislead in opposite directions every method that supposes
 ignorable loss is biased by {mnar_bias} points and rejects a true null hypothesis in {mnar_level} of trials; no imputation
 and no robust variance mends that, which is why the delta and tipping-point analyses stand in the plan. The intervals of
-the risk differences are a little short with some 120 analysed and ten coefficients: Ye's standard error is {ye_ratio} of
+the risk differences are a little short with some 120 analysed and nine coefficients: Ye's standard error is {ye_ratio} of
 the empirical one for complete cases and covers in {ye_coverage} of trials; read them with that in mind. Counting the lost
 as no response rejects in {nri_level} with no effect and losses by chance, but answers another question: from the
 treatment-policy difference of responders it lies {nri_policy} away with the registered effect.
@@ -78,7 +78,7 @@ def write_missing_page(folder: Path) -> Path:
     try:
         record: Record = json.loads(path.read_text(encoding="utf-8"))
         return write_text(path.with_suffix(".md"), missing_page(record))
-    except (OSError, ValueError, KeyError) as fault:
+    except (OSError, TypeError, ValueError, KeyError) as fault:
         raise DataError(Problem(str(path), f"it cannot be read: {fault}", "", "Make it with `odisea dossier`")) from None
 
 

@@ -234,6 +234,15 @@ NAMED |= {
 }
 
 
+NAMED |= {
+    "subgroup beside the covariates": (
+        {"method": "subgroup", "subgroup": "decade"},
+        "decade}",
+        "decade is no covariate of the analysis extra; its covariates are scale@start, age",
+    ),
+}
+
+
 @pytest.mark.parametrize("name", NAMED)
 def test_a_name_that_does_not_fit_is_told_where_it_stands(tmp_path: Path, name: str) -> None:
     fields, at, message = NAMED[name]
@@ -313,6 +322,11 @@ COUNTS = {
         "column and equals go together: the rows whose column equals the value are counted; write both or none",
     ),
     "value without column": ("taken: {label: Taken, file: items.csv, equals: 1}", "{label: Taken", "column and equals go together"),
+    "impossible value": (
+        "taken: {label: Taken, file: items.csv, column: first, equals: often}",
+        "often",
+        "'often' is no value of the column first; the column has type int",
+    ),
     "name of a coding": ("age: {label: Taken, file: items.csv}", "{label: Taken", "age is also a coding; a variable has one meaning"),
 }
 
@@ -344,7 +358,7 @@ ESTIMAND = {
 ESTIMANDS: dict[str, tuple[str, dict[str, Any], str, str]] = {
     "contrast": ("other", {"contrast": "usual_vs_active"}, "usual_vs_active", "usual_vs_active is no contrast; known are active_vs_usual"),
     "outcome": ("other", {"outcome": "mood"}, "mood", "mood is no outcome; known are scale, cured, logins"),
-    "visit": ("other", {"visit": "later"}, "later", "later is no visit; known are start, end"),
+    "visit": ("other", {"visit": "later"}, "later", "later is no visit of the outcome scale; known are start, end"),
     "name": ("difference", {}, "{label: Other", "difference is also an estimand of the source; an estimand has one meaning"),
     "strategy": ("other", {"strategies": {"stops": "ignored"}}, '"ignored"', "ignored"),
     "no strategy": ("other", {"strategies": {}}, "{}, reason", "strategies"),
