@@ -10,7 +10,7 @@ from odisea.analyse.adjusted_means import adjusted_means
 from odisea.analyse.design import in_contrast, make_design
 from odisea.analyse.double import verify
 from odisea.analyse.estimate import estimate, finish
-from odisea.analyse.imputed import limit_details
+from odisea.analyse.imputed import HIGH_FMI, limit_details
 from odisea.analyse.plan import PlannedAnalysis
 from odisea.analyse.responder import responder_outcome
 from odisea.analyse.single import Circumstances, Single
@@ -82,7 +82,8 @@ def analyse_trial(
     -------
     list of dict
         One row per analysis in the shape of estimates.json; null where a number does not exist, and for the degrees of
-        freedom of the normal distribution. Log odds ratios stay on the log scale.
+        freedom of the normal distribution (in `details` these are NaN and inf; `odisea.analyse.results.plain` makes them
+        null). Ratios stay on the log scale.
 
     Raises
     ------
@@ -149,8 +150,9 @@ def _with_details(trial: Trial, planned: PlannedAnalysis, circumstances: Circums
         beside = _method(planned.spec.entry.file)(trial, planned, circumstances)
         single = single._replace(flags=beside.flags, details=beside.details)
     elif planned.analysis.method == Method.ANCOVA_MI_LIMIT:
-        single = single._replace(details=limit_details(trial, planned.analysis))
-    means = adjusted_means(trial, planned)
+        told = limit_details(trial, planned.analysis)
+        single = single._replace(details=told, flags=("high_fmi",) if told.get("fmi", 0.0) > HIGH_FMI else ())
+    means = adjusted_means(trial, planned) if single.estimate.status == Status.OK else {}  # a refusal has no numbers
     return single._replace(details={**single.details, "means": means}) if means else single
 
 

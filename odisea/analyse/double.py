@@ -15,6 +15,7 @@ from odisea.errors import AnalysisError, Problem
 
 LINEAR_TOLERANCE = 1e-8  # of the standard error
 LOGISTIC_TOLERANCE = 1e-6
+DEPENDENT, CONSTANT = 1e-7, 1e-10  # shares of a column's length, as docs/statistics/ancova.md has them
 LOGISTIC = (
     Method.RESPONDER_LOG_ODDS_RATIO,
     Method.RESPONDER_RISK_DIFFERENCE,
@@ -25,13 +26,11 @@ ROBUST = {Variance.HC2: "HC2", Variance.HC3: "HC3"}
 
 
 class Repetition(NamedTuple):
-    """Estimate and standard error of the arm effect by the independent implementation.
-
-    The standard error is NaN where there is no other implementation of it: Rubin's rules in the limit of infinitely many imputations.
-    """
+    """Estimate, standard error and degrees of freedom (inf: normal) of the arm effect by the independent implementation."""
 
     estimate: float
     se: float
+    df: float = np.inf
 
 
 def verify(trial: Trial, analysis: Analysis, estimate: Estimate, name: str) -> None:
@@ -40,8 +39,8 @@ def verify(trial: Trial, analysis: Analysis, estimate: Estimate, name: str) -> N
     Raises
     ------
     AnalysisError
-        Estimate or standard error differ by more than 1e-8 (logistic 1e-6) of the standard error, or the linear
-        programme disagrees about separation.
+        Estimate or standard error differ by more than 1e-8 (logistic 1e-6) of the standard error, the degrees of freedom
+        by more than that share of themselves, or the linear programme disagrees about separation.
     """
     if analysis.method in LOGISTIC and estimate.reason in (Reason.NONE, Reason.SEPARATION):
         separated, found = separated_by_programme(trial, analysis), estimate.reason == Reason.SEPARATION
@@ -54,10 +53,11 @@ def verify(trial: Trial, analysis: Analysis, estimate: Estimate, name: str) -> N
         return
     again = repeat(trial, analysis)
     tolerance = LOGISTIC_TOLERANCE if analysis.method in LOGISTIC else LINEAR_TOLERANCE
-    apart = [abs(again.estimate - estimate.estimate), 0.0 if np.isnan(again.se) else abs(again.se - estimate.se)]
-    difference = max(apart) / estimate.se
+    apart = max(abs(again.estimate - estimate.estimate), abs(again.se - estimate.se)) / estimate.se
+    difference = max(apart, 0.0 if again.df == estimate.df else abs(again.df / estimate.df - 1.0))
     if not difference <= tolerance:
-        found_text = f"estimate {estimate.estimate!r} (SE {estimate.se!r}), repeated {again.estimate!r} (SE {again.se!r})"
+        ours, theirs = (f"{one.estimate!r} (SE {one.se!r}, df {one.df!r})" for one in (estimate, again))
+        found_text = f"estimate {ours}, repeated {theirs}"
         allowed = f"they may differ by {tolerance:g} of the standard error and differ by {difference:.2g}"
         raise AnalysisError(Problem(name, found_text, allowed, "Report this as a defect of the suite with the data."))
 
@@ -68,24 +68,57 @@ def repeat(trial: Trial, analysis: Analysis) -> Repetition:
         chosen = _members(trial, analysis) & ~np.isnan(trial.values[analysis.response])
         fit = _least_squares(trial.values[analysis.response][chosen], _columns(trial, analysis, chosen))
         kind = ROBUST.get(Variance(analysis.variance))
-        return Repetition(float(fit.params[-1]), float((getattr(fit, f"{kind}_se") if kind else fit.bse)[-1]))
+        return Repetition(float(fit.params[-1]), float((getattr(fit, f"{kind}_se") if kind else fit.bse)[-1]), float(fit.df_resid))
+    if analysis.method in (Method.ANCOVA_MI, Method.ANCOVA_MI_LIMIT) and analysis.variance == Variance.JACKKNIFE:
+        return _jackknife(trial, analysis)
     if analysis.method == Method.ANCOVA_MI:
         return _imputed(trial, analysis)
     if analysis.method == Method.ANCOVA_MI_LIMIT:
-        return _conditional_mean(trial, analysis)
+        return _limit(trial, analysis)
     return _logistic(trial, analysis)
 
 
-def _conditional_mean(trial: Trial, analysis: Analysis) -> Repetition:
-    """Return the analysis of the expected outcomes; with the jackknife, everything refitted without each participant."""
+def _of_contrast(trial: Trial, analysis: Analysis) -> Trial:
     chosen = np.flatnonzero(_members(trial, analysis))
-    data = trial._replace(values=np.ascontiguousarray(trial.values[:, chosen]), arm=np.ascontiguousarray(trial.arm[chosen]))
-    estimate = _effect_of_expected(data, analysis)
-    if analysis.variance != Variance.JACKKNIFE:
-        return Repetition(estimate, np.nan)
-    n = chosen.size
+    return trial._replace(values=np.ascontiguousarray(trial.values[:, chosen]), arm=np.ascontiguousarray(trial.arm[chosen]))
+
+
+def _limit(trial: Trial, analysis: Analysis) -> Repetition:
+    """Return Rubin's rules over infinitely many imputations, by the n by n matrices of the derivation.
+
+    y is the expected outcome with the covariance S of its imputed part, c the weights of the arm effect: the effect is c'y,
+    the variance between imputations c'Sc, the mean residual sum of squares y'Ry + tr(RS). docs/statistics/exact_limit.md.
+    """
+    data = _of_contrast(trial, analysis)
+    x = _columns(data, analysis, np.ones(data.arm.size, dtype=bool))
+    (n, p), y, spread = x.shape, _expected(data, analysis), _imputed_covariance(data, analysis)
+    inverse = np.linalg.inv(x.T @ x)
+    weights, residual = (inverse @ x.T)[-1], np.eye(n) - x @ inverse @ x.T
+    within = (y @ residual @ y + np.trace(residual @ spread)) / (n - p) * inverse[-1, -1]
+    total = within + weights @ spread @ weights
+    return Repetition(float(weights @ y), float(np.sqrt(total)), float((n - p) * (n - p + 1) / (n - p + 3) * within / total))
+
+
+def _imputed_covariance(trial: Trial, analysis: Analysis) -> Floats:
+    """Return the covariance (n, n) of the imputed outcomes; what is seen has none."""
+    seen, design, out = ~np.isnan(trial.values[analysis.response]), _imputation_design(trial, analysis), np.zeros((trial.arm.size,) * 2)
+    jump = analysis.assumption == Assumption.JUMP_TO_REFERENCE
+    everybody = np.isin(trial.arm, (analysis.arm, analysis.reference))
+    models = [(analysis.reference, everybody)] if jump else [(arm, trial.arm == arm) for arm in (analysis.arm, analysis.reference)]
+    for source, served in models:
+        z, y = design[(trial.arm == source) & seen], trial.values[analysis.response][(trial.arm == source) & seen]
+        to = np.flatnonzero(served & ~seen)
+        error = y - z @ np.linalg.lstsq(z, y, rcond=None)[0]
+        variance = error @ error / (y.size - z.shape[1] - 2) if to.size else 0.0
+        out[np.ix_(to, to)] = variance * (design[to] @ np.linalg.pinv(z.T @ z) @ design[to].T + np.eye(to.size))
+    return out
+
+
+def _jackknife(trial: Trial, analysis: Analysis) -> Repetition:
+    """Return the analysis of the expected outcomes, everything refitted without each participant in turn."""
+    data, n = _of_contrast(trial, analysis), int(_members(trial, analysis).sum())
     left = np.array([_effect_of_expected(_without(data, i), analysis) for i in range(n)])
-    return Repetition(estimate, float(np.sqrt((n - 1) / n * np.sum((left - left.mean()) ** 2))))
+    return Repetition(_effect_of_expected(data, analysis), float(np.sqrt((n - 1) / n * np.sum((left - left.mean()) ** 2))))
 
 
 def _without(trial: Trial, participant: int) -> Trial:
@@ -94,15 +127,26 @@ def _without(trial: Trial, participant: int) -> Trial:
 
 def _effect_of_expected(trial: Trial, analysis: Analysis) -> float:
     """Return the arm effect after every missing outcome is replaced by its expectation."""
-    response = trial.values[analysis.response].copy()
-    seen, used = ~np.isnan(response), [row for row in analysis.imputation if trial.values[row].any()]
+    columns = _columns(trial, analysis, np.ones(trial.arm.size, dtype=bool))
+    return float(np.linalg.lstsq(columns, _expected(trial, analysis), rcond=None)[0][-1])
+
+
+def _expected(trial: Trial, analysis: Analysis) -> Floats:
+    """Return the outcomes, the missing ones replaced by their expectations."""
+    response: Floats = trial.values[analysis.response].copy()
+    design, seen = _imputation_design(trial, analysis), ~np.isnan(response)
     for arm, delta in ((analysis.arm, analysis.delta_arm), (analysis.reference, analysis.delta_reference)):
         like = analysis.reference if analysis.assumption == Assumption.JUMP_TO_REFERENCE else arm
-        from_, to = (trial.arm == like) & seen, (trial.arm == arm) & ~seen
-        design = np.column_stack([np.ones(trial.arm.size), *(trial.values[row] - trial.values[row].mean() for row in used)])
-        response[to] = design[to] @ np.linalg.lstsq(design[from_], trial.values[analysis.response][from_], rcond=None)[0] + delta
-    everyone = np.ones(trial.arm.size, dtype=bool)
-    return float(np.linalg.lstsq(_columns(trial, analysis, everyone), response, rcond=None)[0][-1])
+        source, to = (trial.arm == like) & seen, (trial.arm == arm) & ~seen
+        response[to] = design[to] @ np.linalg.lstsq(design[source], trial.values[analysis.response][source], rcond=None)[0] + delta
+    return response
+
+
+def _imputation_design(trial: Trial, analysis: Analysis) -> Floats:
+    """Return intercept and imputation variables, centred, without the levels of nobody, shape (n, q)."""
+    used = [row for row in analysis.imputation if trial.values[row].any()]
+    columns: Floats = np.column_stack([np.ones(trial.arm.size), *(trial.values[row] - trial.values[row].mean() for row in used)])
+    return columns
 
 
 def _members(trial: Trial, analysis: Analysis) -> Any:
@@ -110,16 +154,19 @@ def _members(trial: Trial, analysis: Analysis) -> Any:
 
 
 def _columns(trial: Trial, analysis: Analysis, chosen: Any) -> Floats:
-    """Return intercept, covariates (standardised, those in the span of earlier ones left out) and arm, shape (n, p)."""
+    """Return intercept, covariates (orthogonal to earlier ones, those in their span left out) and arm, shape (n, p)."""
     arm = (trial.arm[chosen] == analysis.arm).astype(np.float64)
-    columns = [np.ones(arm.size)]
+    span = np.full((arm.size, 1), 1.0 / np.sqrt(arm.size))
     for row in analysis.covariates:
         values = trial.values[row][chosen]
-        spread = values.std()
-        candidate = (values - values.mean()) / spread if spread > 0 else np.zeros(arm.size)
-        if np.linalg.matrix_rank(np.column_stack([*columns, candidate])) > len(columns):
-            columns.append(candidate)
-    return np.column_stack([*columns, arm])
+        centred = values - values.mean()
+        left = centred
+        for _ in range(2):  # the second projection takes away the rounding of the first
+            left = left - span @ (span.T @ left)
+        size, length = np.linalg.norm(left), np.linalg.norm(centred)
+        if size > DEPENDENT * length and length > CONSTANT * np.linalg.norm(values):
+            span = np.column_stack([span, left / size])
+    return np.column_stack([span * np.sqrt(arm.size), arm])
 
 
 def _least_squares(response: Floats, columns: Floats) -> Any:
@@ -137,7 +184,10 @@ def _imputed(trial: Trial, analysis: Analysis) -> Repetition:
     within = sum(float(fit.bse[-1]) ** 2 for fit in fits) / m
     mean = sum(estimates) / m
     between = sum((estimate - mean) ** 2 for estimate in estimates) / (m - 1)
-    return Repetition(mean, float(np.sqrt(within + (1.0 + 1.0 / m) * between)))
+    total, complete = within + (1.0 + 1.0 / m) * between, float(fits[0].df_resid)
+    missing = 1.0 - within / total  # Barnard and Rubin (1999)
+    df = 1.0 / (missing**2 / (m - 1) + (complete + 3) / (complete * (complete + 1) * (1 - missing)))
+    return Repetition(mean, float(np.sqrt(total)), df)
 
 
 def _responders(trial: Trial, analysis: Analysis) -> tuple[Any, Floats]:
@@ -154,7 +204,7 @@ def _responders(trial: Trial, analysis: Analysis) -> tuple[Any, Floats]:
         reached = analysis.direction * (after - before)
         needed = np.full(after.size, analysis.threshold)
         if analysis.rule == Rule.PERCENT:
-            needed = np.where(before > 0.0, before * analysis.threshold / 100.0, np.inf)
+            needed = np.where(before != 0.0, np.abs(before) * analysis.threshold / 100.0, np.inf)
     return chosen, np.where(np.isnan(reached), 0.0, reached >= needed - RESPONDER_SLACK).astype(np.float64)
 
 

@@ -128,7 +128,7 @@ def carry_out(trial: Trial, planned: PlannedAnalysis, circumstances: Circumstanc
 def _details(planned: PlannedAnalysis, fit: Interacted, hc3: bool) -> dict[str, Any]:
     """Return the other standard errors and the adjusted means."""
     names, variances = (planned.contrast.arm, planned.contrast.reference), fit.mean_variances[1 if hc3 else 0]
-    means = {name: {"mean": mean, "se": float(np.sqrt(v))} for name, mean, v in zip(names, fit.means, variances, strict=True)}
+    means = {name: {"mean": mean, "se": float(np.sqrt(max(v, 0.0)))} for name, mean, v in zip(names, fit.means, variances, strict=True)}
     return {
         "se_hc2": fit.hc2,
         "se_hc3": fit.hc3,

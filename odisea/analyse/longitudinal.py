@@ -72,6 +72,8 @@ def carry_out(trial: Trial, planned: PlannedAnalysis, circumstances: Circumstanc
     fit = (fit_random_intercept if method == "mixed_model" else fit_unstructured)(model.responses, model.design)
     flags += _aliased(model, fit)
     reason = fit.reason if fit.problem.kept[model.effect] else Reason.ARM_ALIASED
+    if reason == Reason.NONE and (np.diag(fit.sigma) <= CONSTANT * np.nanmean(np.square(model.responses), axis=0)).any():
+        reason = Reason.NO_RESIDUAL_VARIANCE  # a visit that is constant up to rounding
     if reason != Reason.NONE:
         return Single(_refused(trial, analysis, members, reason), flags)
     inference = INFERENCES[planned.spec.chosen_variance](fit, np.eye(model.design.shape[2])[model.effect])

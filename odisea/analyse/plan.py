@@ -226,7 +226,7 @@ def _lower(protocol: Protocol, plan_id: str, spec: AnalysisSpec, reading: _Readi
     variables, m = _imputation(protocol, plan_id, spec, reading)
     analysis = _analysis(protocol, plan_id, spec, terms, reading)
     analysis = analysis._replace(imputation=_flat(_terms(protocol, variables, rows, reading)), m=m)
-    draws = analysis.method == Method.ANCOVA_MI or spec.missing_data in SEEDED or spec.method == "rerandomisation"
+    draws = (spec.missing_data in SEEDED and not _is_exact(protocol, spec)) or spec.method == "rerandomisation"
     alpha = reading.value(plan.alpha, f"{pointer}/alpha", np.nan)
     return PlannedAnalysis(
         id=f"{plan_id}.{spec.id}",
@@ -275,6 +275,11 @@ def _analysis(protocol: Protocol, plan_id: str, spec: AnalysisSpec, terms: tuple
     )
 
 
+def _is_exact(protocol: Protocol, spec: AnalysisSpec) -> bool:
+    """Return whether jump to reference is carried out in its limit, so that nothing is drawn: one follow-up visit and no m."""
+    return spec.missing_data == "jump_to_reference" and spec.m is None and len(_series(protocol, spec)) == 1
+
+
 def _baseline(protocol: Protocol, spec: AnalysisSpec) -> str:
     """Return the outcome's baseline row; empty where there is none, or where being a responder is not a change."""
     outcome = protocol.outcomes[spec.outcome]
@@ -297,7 +302,7 @@ def _flat(terms: tuple[Term, ...]) -> Ints:
 
 def _method(spec: AnalysisSpec) -> int:
     """Return the number of the estimator in the loop; `SINGLE` for what has none there."""
-    if spec.missing_data == "jump_to_reference" and isinstance(spec.m, int):
+    if spec.missing_data == "jump_to_reference" and isinstance(spec.m, int) and spec.chosen_variance != "jackknife":
         return int(Method.ANCOVA_MI)
     if spec.method == "logistic":
         return int(RESPONDER_METHODS[spec.measure])
@@ -353,7 +358,7 @@ def _imputation(protocol: Protocol, plan_id: str, spec: AnalysisSpec, reading: _
     variables = reading.value(
         protocol.analysis.plans[source].imputation.variables, f"{child('/analysis/plans', source)}/imputation/variables", ()
     )
-    if not spec.draws or spec.m == "automatic":
+    if not spec.draws or spec.m == "automatic" or _is_exact(protocol, spec):
         return variables, 0
     pointer = f"{child('/analysis/plans', plan_id)}/imputation/m"
     m = spec.m if isinstance(spec.m, int) else reading.value(own.m, pointer, 2)

@@ -234,7 +234,8 @@ def _draw_regressions(products: Floats, followed: Ints, q: int, key: Key, step: 
             raise ValueError(f"visit {j}: {followed[j]} followed participants for {p} coefficients")
         root = np.linalg.cholesky(later[:, j, :p, :p])
         along = np.linalg.solve(root, later[:, j, :p, p, None])[..., 0]
-        variance[:, j] = (later[:, j, p, p] - np.square(along).sum(axis=1)) / chdtri(float(followed[j] - p), uniform[:, j])
+        left = np.maximum(later[:, j, p, p] - np.square(along).sum(axis=1), 0.0)  # rounding leaves less than nothing of an exact fit
+        variance[:, j] = left / chdtri(float(followed[j] - p), uniform[:, j])
         standard = along + np.sqrt(variance[:, j, None]) * noise[:, used : used + p]
         drawn = np.linalg.solve(root.swapaxes(1, 2), standard[..., None])[..., 0]
         own[:, :, j], earlier[:, j, :j] = drawn[:, :q], drawn[:, q:]

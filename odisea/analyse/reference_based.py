@@ -22,7 +22,7 @@ import numpy as np
 from odisea.analyse.design import CONSTANT, in_contrast, no_estimate, orthonormalise
 from odisea.analyse.estimate import estimate, finish
 from odisea.analyse.imputation_model import FEWEST_DF
-from odisea.analyse.imputed import high_fmi
+from odisea.analyse.imputed import HIGH_FMI, high_fmi, limit_details
 from odisea.analyse.mmrm import fit_unstructured
 from odisea.analyse.number_of_imputations import PILOT, MonteCarlo, choose, monte_carlo_errors
 from odisea.analyse.plan import PlannedAnalysis
@@ -316,7 +316,7 @@ def jackknife(data: Longitudinal, departure: Departure) -> Jackknife:
         left_out[1, i] = weights @ (conditional_means(others, refit.parameters, mar)[0] + np.delete(distance, i))
     errors = np.sqrt((n - 1) / n * np.square(left_out - left_out.mean(axis=1, keepdims=True)).sum(axis=1))
     values = loadings(data) @ expected
-    if errors[0, 0] ** 2 <= CONSTANT * float(np.square(expected).mean()):
+    if not errors[0, 0] ** 2 > CONSTANT * float(np.square(expected).mean()):  # NaN too
         return _no_jackknife(Reason.NO_RESIDUAL_VARIANCE)
     return Jackknife(Effects(values, errors[0], np.inf), Effects(values, errors[1], np.inf), int(Reason.NONE))
 
@@ -342,7 +342,7 @@ def impute(data: Longitudinal, posterior: NormalModel, departure: Departure, key
     means, variances = conditional_means(data, posterior, departure)
     missing = np.flatnonzero(data.missing)
     noise = normals(key, Purpose.REFERENCE_BASED_VALUES, 0, data.places[missing], means.shape[0])
-    means[:, missing] += np.sqrt(variances[:, missing]) * noise
+    means[:, missing] += np.sqrt(np.maximum(variances[:, missing], 0.0)) * noise
     return means
 
 
@@ -368,7 +368,7 @@ def draw(data: Longitudinal, departure: Departure, m: int | None, key: Key) -> D
             values, variances = _imputed(data, start, departure, again, key)
     except np.linalg.LinAlgError:  # a drawn covariance without an inverse: the visits determine each other
         return _not_drawn(Reason.NO_RESIDUAL_VARIANCE)
-    if variances[:, 0].mean() <= CONSTANT * float(np.square(values[:, 1:]).mean()):
+    if not variances[:, 0].mean() > CONSTANT * float(np.square(values[:, 1:]).mean()):  # NaN too: a variance that rounding left negative
         return _not_drawn(Reason.NO_RESIDUAL_VARIANCE)
     pooled, m_used = _pool(values, variances, data.df), values.shape[0]
     errors = np.sqrt(variances.mean(axis=0) + (1.0 + 1.0 / m_used) * values.var(axis=0, ddof=1))
@@ -512,8 +512,11 @@ def _one_visit(trial: Trial, planned: PlannedAnalysis, strategy: Strategy) -> Si
         for name, variance in (("rubin", Variance.MODEL), ("jackknife", Variance.JACKKNIFE))
     }
     chosen = found["jackknife" if planned.analysis.variance == Variance.JACKKNIFE else "rubin"]
-    details = {"strategy": strategy.value, **{name: _shown_alone(one, planned.alpha) for name, one in found.items()}}
-    return Single(chosen, flags=() if mar else (COLLAPSE,), details=details)
+    shown = {name: _shown_alone(one, planned.alpha) for name, one in found.items()}
+    told = limit_details(trial, analysis) if found["rubin"].status == Status.OK else {}
+    details = {"strategy": strategy.value, **shown, "rubin": shown["rubin"] | told}
+    flags = ("high_fmi",) if told and told["fmi"] > HIGH_FMI else ()
+    return Single(chosen, flags=flags if mar else (COLLAPSE, *flags), details=details)
 
 
 def _shown_alone(found: Estimate, alpha: float) -> dict[str, Any]:

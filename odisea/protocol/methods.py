@@ -86,8 +86,8 @@ REGISTRY = (
     Entry("logistic", "complete_case", RATIOS, ("information", "ye", "ge", "influence"), "responder_single", True, True),
     Entry("logistic", "non_responder", RATIOS, ("information", "ye", "ge", "influence"), "responder_single", True, True),
     Entry("logistic", "multiple_imputation", RATIOS, ("rubin",), "responder_single", binary=True),
-    Entry("firth", "complete_case", ("log_odds_ratio",), ("penalised_likelihood",), "responder_single", binary=True),
-    Entry("firth", "non_responder", ("log_odds_ratio",), ("penalised_likelihood",), "responder_single", binary=True),
+    Entry("firth", "complete_case", RATIOS[:2], ("penalised_likelihood", "ye"), "responder_single", binary=True),
+    Entry("firth", "non_responder", RATIOS[:2], ("penalised_likelihood", "ye"), "responder_single", binary=True),
     Entry("proportions", "complete_case", ("risk_difference",), ("newcombe",), "proportions", binary=True),
     Entry("proportions", "non_responder", ("risk_difference",), ("newcombe",), "proportions", binary=True),
 )
@@ -104,7 +104,7 @@ def missing_data_of(method: str) -> tuple[str, ...]:
 
 
 def variances_for(entry: Entry, measure: str) -> Variances:
-    """Return the variances of an entry for one measure: a conditional odds ratio has its information, marginal effects the others."""
-    if "information" not in entry.variances:
+    """Return the variances of an entry for one measure: a conditional odds ratio has the likelihood's, marginal effects the others."""
+    if entry.variances[0] not in ("information", "penalised_likelihood"):
         return entry.variances
-    return ("information",) if measure == "log_odds_ratio" else entry.variances[1:]
+    return entry.variances[:1] if measure == "log_odds_ratio" else entry.variances[1:]

@@ -332,12 +332,10 @@ class AnalysisSpec(Frozen):
         """Give what stands on an analysis that does not read it, and what one lacks."""
         if self.imputation_from is not None and not self.imputes:
             yield f"imputation_from stands on an analysis with missing_data {self.missing_data}; only those that impute have it"
-        if self.auxiliary and (self.missing_data != "multiple_imputation" or self.method != "ancova"):
-            yield f"auxiliary stands on {self.method} with {self.missing_data}; only ancova with multiple_imputation reads it"
+        if self.auxiliary and self.missing_data != "multiple_imputation":
+            yield f"auxiliary stands on {self.method} with {self.missing_data}; only multiple_imputation reads it"
         if self.m is not None and not self.draws:
             yield f"m stands on {self.method} with {self.missing_data}, which draws no imputations"
-        if self.m == "automatic" and self.missing_data == "multiple_imputation" and self.method != "ancova":
-            yield "m is automatic; only ancova with multiple_imputation and the reference-based methods choose it themselves"
         if isinstance(self.m, int) and self.m < 2:
             yield f"m is {self.m}; pooling needs at least 2 imputations (20 or more are usual)"
         if (self.delta is not None) != (self.method == "ancova" and self.missing_data == "delta_adjusted"):

@@ -183,9 +183,6 @@ def _method_faults(protocol: Protocol, where: str, plan: Plan, spec: AnalysisSpe
     if not spec.entry.binary and (binary or outcome.kind == "time_to_event"):
         found, allowed = f"{spec.method} of the {outcome.kind} outcome {spec.outcome}", f"{spec.method} needs a numeric outcome"
         yield Fault(f"{where}/method", found, allowed, "Use logistic")
-    if spec.entry.binary and binary and spec.missing_data == "multiple_imputation":
-        allowed = "a score is imputed and then cut; a binary outcome has none"
-        yield Fault(f"{where}/missing_data", f"multiple imputation of the binary outcome {spec.outcome}", allowed, "Use non_responder")
     if spec.entry.binary and not binary and spec.outcome not in plan.responder:
         allowed = f"{spec.method} needs a binary outcome or the plan's responder rule"
         yield Fault(

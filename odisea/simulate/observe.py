@@ -130,7 +130,7 @@ def tally_blocks(
             add_losses(mechanism, cohort, tally.shares[exposure], kept)
             add_changes(cohort.recorded, kept, tally.changes[exposure], tally.changes_kept[exposure])
             after[exposure, :] = cohort.recorded[ODI_WEEK6]
-        add_seen(after[TELE], after[CONTROL], kept, tally.seen)
+        add_seen(after[TELE], after[CONTROL], kept, tally.seen)  # kept is still that of the programme, which came last
         add_floor(cohort.recorded[ODI_BASELINE], after[CONTROL], after[TELE], tally.floor)
         add_adherence(cohort, tally.adherence)
         add_groups(mechanism.course, after[TELE], tally.groups)

@@ -10,12 +10,19 @@ from odisea.analyse.double import LOGISTIC, repeat, separated_by_programme, veri
 from odisea.analyse.estimate import estimate, finish
 from odisea.analyse.plan import PlannedAnalysis, lower_plan
 from odisea.data.derive import trial_rows
-from odisea.data.trial import Analysis, Method, Trial, make_trial
+from odisea.data.trial import Analysis, Assumption, Method, Trial, Variance, make_trial
 from odisea.errors import AnalysisError
 from tests.analysed import AGE, ONE, RESPONSE, planned, random_trial, with_row
 from tests.declared import protocol
 
-ALL = [planned(method) for method in Method if method != Method.SINGLE]
+JUMP = planned(Method.ANCOVA_MI_LIMIT)._replace(assumption=int(Assumption.JUMP_TO_REFERENCE))
+ALL = [
+    *(planned(method) for method in Method if method != Method.SINGLE),
+    *(planned(Method.ANCOVA)._replace(variance=int(variance)) for variance in (Variance.HC2, Variance.HC3)),
+    planned(Method.ANCOVA_MI)._replace(assumption=int(Assumption.JUMP_TO_REFERENCE), delta_arm=2.0),
+    *(JUMP, JUMP._replace(delta_arm=5.0, delta_reference=-1.0), JUMP._replace(variance=int(Variance.JACKKNIFE))),
+    *(planned(Method.RESPONDER_RISK_DIFFERENCE)._replace(variance=int(one)) for one in (Variance.GE, Variance.INFLUENCE)),
+]
 ROWS = trial_rows(protocol())
 
 
@@ -40,15 +47,14 @@ def test_the_repetition_agrees(analysis: Analysis, seed: int) -> None:
     verify(trial, analysis, estimate(trial, analysis), "x")
 
 
-@pytest.mark.parametrize(
-    ("analysis", "field"),
-    # Rubin's rules in the limit have no other implementation of their standard error.
-    [(one, field) for one in ALL for field in ("estimate", "se") if (one.method, field) != (Method.ANCOVA_MI_LIMIT, "se")],
-)
+@pytest.mark.parametrize("analysis", ALL)
+@pytest.mark.parametrize("field", ["estimate", "se", "df"])
 def test_a_difference_beyond_the_tolerance_is_an_error(analysis: Analysis, field: str) -> None:
     trial = random_trial(4, n=220)
     result = estimate(trial, analysis)
-    step = (2e-6 if analysis.method in LOGISTIC else 2e-8) * result.se
+    step = (2e-6 if analysis.method in LOGISTIC else 2e-8) * (result.df if field == "df" else result.se)
+    if field == "df" and np.isinf(result.df):
+        result, step = result._replace(df=1e6), 0.0
     with pytest.raises(AnalysisError, match="of the standard error"):
         verify(trial, analysis, result._replace(**{field: getattr(result, field) + step}), "plan.analysis")
 

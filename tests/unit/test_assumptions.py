@@ -199,7 +199,8 @@ def test_the_further_scenarios_are_what_they_are_called() -> None:
     assert changed("contaminated") == {"effect": -4.5, "leak_share": 0.15, "leak_effect": 0.5}
     # Nothing that a plain formula does not know: complete data, independent people, no difference of any kind.
     ideal = mechanism("ideal_conditions")
-    assert changed("ideal_conditions") == {"effect": 0.0, "loss_total": 0.0, "live_icc": 0.0, "item_blank_week6": 0.0}
+    nothing = ("effect", "loss_total", "live_icc", "item_blank_week6", "covariate_missing")
+    assert changed("ideal_conditions") == dict.fromkeys(nothing, 0.0)
     assert not ideal.dropout.active.any()
     assert (ideal.course.effect, ideal.course.group_sd, ideal.measurement.blank_follow_up, ideal.population.missing_share) == (0, 0, 0, 0)
     np.testing.assert_array_equal(ideal.events.probability[CONTROL], ideal.events.probability[TELE])

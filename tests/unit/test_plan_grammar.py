@@ -77,24 +77,16 @@ MISPLACED: dict[str, tuple[dict[str, Any], str]] = {
     "no subgroup": ({"method": "subgroup"}, "subgroup stands exactly on the method subgroup"),
     "auxiliary on complete cases": (
         {"auxiliary": ["cured@end"]},
-        "auxiliary stands on ancova with complete_case; only ancova with multiple_imputation reads it",
+        "auxiliary stands on ancova with complete_case; only multiple_imputation reads it",
     ),
     "auxiliary on the limit": (
         {"auxiliary": ["cured@end"], "missing_data": "multiple_imputation_limit"},
         "auxiliary stands on ancova with multiple_imputation_limit",
     ),
-    "auxiliary of responders": (
-        {**RATIO, **IMPUTED, "auxiliary": ["cured@end"]},
-        "auxiliary stands on logistic with multiple_imputation; only ancova with multiple_imputation reads it",
-    ),
     "m on complete cases": ({"m": 20}, "m stands on ancova with complete_case, which draws no imputations"),
     "automatic m on complete cases": ({"m": "automatic"}, "m stands on ancova with complete_case, which draws no imputations"),
     "m of a limit": ({"m": 20, "missing_data": "multiple_imputation_limit"}, "m stands on ancova with multiple_imputation_limit"),
     "m of 1": ({**IMPUTED, "m": 1}, "m is 1; pooling needs at least 2 imputations (20 or more are usual)"),
-    "automatic m of responders": (
-        {**RATIO, **IMPUTED, "m": "automatic"},
-        "m is automatic; only ancova with multiple_imputation and the reference-based methods choose it themselves",
-    ),
     "variance of complete cases on imputations": (
         {**IMPUTED, "variance": "hc3"},
         "variance is hc3; ancova with multiple_imputation has rubin, rubin_hc2, rubin_hc3",
@@ -213,11 +205,6 @@ NAMED: dict[str, tuple[dict[str, Any], str, str]] = {
         "scale@end is the analysed outcome itself; auxiliary variables help to impute it",
     ),
     "imputation model of no plan": ({**IMPUTED, "imputation_from": "side"}, "side}", "side is no plan; known are main"),
-    "imputation of a binary outcome": (
-        {**RATIO, **IMPUTED, "outcome": "cured"},
-        "multiple_imputation, measure: risk_difference",
-        "multiple imputation of the binary outcome cured; a score is imputed and then cut; a binary outcome has none. Use non_responder",
-    ),
 }
 NAMED |= {
     f"{entry.method} of a binary outcome": (
@@ -498,8 +485,8 @@ LOWERED: dict[str, tuple[Method, Variance, int, str]] = {
     "as_recommended.mi_hc3": (MI, HC3, 20, "imputed"),
     "as_recommended.mi_adherence": (MI, MODEL, 0, "imputed"),
     "as_recommended.baseline_excluded": (Method.ANCOVA, MODEL, 0, ""),
-    "as_recommended.jump_to_reference": (LIMIT, MODEL, 20, ""),
-    "as_recommended.jump_to_reference_jackknife": (LIMIT, Variance.JACKKNIFE, 20, ""),
+    "as_recommended.jump_to_reference": (LIMIT, MODEL, 0, ""),
+    "as_recommended.jump_to_reference_jackknife": (LIMIT, Variance.JACKKNIFE, 0, ""),
     "as_recommended.delta": (LIMIT, MODEL, 0, ""),
     "as_recommended.tipping_point": (ALONE, MODEL, 0, "tipping"),
     "as_recommended.partially_nested": (ALONE, MODEL, 0, "nested_groups"),

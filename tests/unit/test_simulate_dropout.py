@@ -190,11 +190,11 @@ def test_low_adherence_is_a_reason_in_the_programme_and_frailty_among_the_contro
 
 
 def test_recorded_characteristics_act_through_their_slopes_in_both_arms_alike() -> None:
-    base = mechanism()
+    base = mechanism(covariate_missing=0.0)
     names = ("age", "bmi", "odi", "comorbidity", "activity", "pain", "education", "leave")
     for index, name in enumerate(names):
         alone = {f"loss_slope_{other}": 0.0 for other in names} | {f"loss_slope_{name}": 1.0}
-        model = mechanism(**alone)
+        model = mechanism(covariate_missing=0.0, **alone)
         cohort = simulated(model, 500)
         d, seen = model.dropout, cohort.recorded
         bmi = seen[WEIGHT] / (seen[HEIGHT] / 100.0) ** 2
@@ -209,7 +209,7 @@ def test_recorded_characteristics_act_through_their_slopes_in_both_arms_alike() 
 
 def test_centres_and_scales_are_near_the_means_and_spreads_of_those_who_take_part() -> None:
     """They only set the level that is solved, but a scale that is far off would give the slope another meaning."""
-    cohort, d = simulated(mechanism(), 20_000), mechanism().dropout
+    cohort, d = simulated(mechanism(covariate_missing=0.0), 20_000), mechanism().dropout
     seen = cohort.recorded
     bmi = seen[WEIGHT] / (seen[HEIGHT] / 100.0) ** 2
     rows = (seen[AGE], bmi, seen[ODI_BASELINE], seen[COMORBIDITY], seen[ACTIVITY], seen[VAS_BASELINE], seen[EDUCATION], seen[LEAVE])
@@ -272,7 +272,7 @@ def test_a_cause_with_a_share_of_zero_takes_nobody(name: str) -> None:
 
 
 def test_without_loss_nobody_is_lost() -> None:
-    model = mechanism("no_attrition")
+    model = mechanism("no_attrition", covariate_missing=0.0)
     cohort = simulated(model, 4_000)
     assert set(np.unique(cohort.cause)) == set(np.unique(cohort.week_lost)) == {NEVER}
     losses = losses_of(cohort, model.dropout, draws=2)

@@ -225,7 +225,7 @@ def test_a_larger_trial_begins_with_the_same_people() -> None:
 
 
 def test_the_lost_have_no_week_6_values_and_the_others_have_both() -> None:
-    cohort = simulated(mechanism(item_blank_week6=0.0), 2_000)
+    cohort = simulated(mechanism(item_blank_week6=0.0, covariate_missing=0.0), 2_000)
     lost = cohort.week_lost != NEVER
     assert 0 < lost.sum() < 2_000
     np.testing.assert_array_equal(lost, cohort.cause != NEVER)
@@ -492,7 +492,7 @@ def test_a_candidate_is_the_same_person_whoever_else_takes_part(group: str) -> N
 
 @pytest.mark.parametrize("name", WORLDS)
 def test_scenarios_share_every_draw_that_their_difference_does_not_touch(name: str) -> None:
-    base, other = simulated(mechanism("registered"), 200), simulated(mechanism(name), 200)
+    base, other = (simulated(mechanism(one, covariate_missing=0.01), 200) for one in ("registered", name))
     n = min(base.arm.size, other.arm.size)
     assert n == 200
     assert_same(base, other, fields=("units", "arm", "exposed", "traits", "stable", "noise", "sensitivity"))
