@@ -24,7 +24,7 @@ from odisea.report.figures import draw
 from odisea.report.speech import Speaker, spoken
 from odisea.simulate import describe as describing
 from odisea.simulate.calendar_people import screening_outcomes
-from odisea.simulate.describe import REPLICATES, VARIABLES, bars, classes, describe, spread, write_description
+from odisea.simulate.describe import REPLICATES, VARIABLES, bars, classes, describe, spread, variables, write_description
 from odisea.simulate.mechanism import AGE, CAUSES, DECLINED, EVENTS, ODI_BASELINE, ODI_WEEK6, SEX, VAS_WEEK6, WEEKS
 from odisea.simulate.reported import HARMS, draw_harms, draw_satisfaction
 from odisea.simulate.textbook import Calibration
@@ -154,7 +154,7 @@ def test_correlations_are_within_arms_and_do_not_know_who_was_lost(record: Recor
     nobody_lost = nobody_lost._replace(dropout=nobody_lost.dropout._replace(active=np.zeros(4, dtype=np.int64)))
     cohort = simulated(nobody_lost, PEOPLE, SEED, REPLICATE)
     scores = cohort.recorded[[ODI_BASELINE, ODI_WEEK6]]
-    complete = ~np.isnan(scores).any(axis=0)
+    complete = ~np.isnan(variables(cohort)).any(axis=0)
     inside = np.hstack([scores[:, complete & (cohort.arm == arm)] for arm in range(2)])
     centred = np.hstack(
         [part - part.mean(axis=1, keepdims=True) for part in (scores[:, complete & (cohort.arm == arm)] for arm in range(2))]
