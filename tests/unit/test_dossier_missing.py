@@ -298,10 +298,10 @@ def test_mice_gives_the_same_estimate_within_the_error_of_both_draws(tmp_path: P
         pytest.skip("R with mice is not installed")
     trial, planned = beside_mice()
     planned = mice._with_imputations(planned)
-    found = mice.read_mice(trial, planned, tmp_path)
+    found = mice.read_mice(trial, planned, tmp_path, mice.COMPARED, mice.ARRIVED)
     own = carry_out(trial, planned).estimate
-    error = np.sqrt((own.between + found["between"]) / mice.IMPUTATIONS)
+    error = np.sqrt(own.between / mice.IMPUTATIONS + found["between"] / mice.COMPARED)
     assert abs(own.estimate - found["estimate"]) < mice.AGREE * error  # one false alarm in 16 000
     # The variance between m imputations has a relative standard error of sqrt(2 / (m - 1)).
-    assert found["between"] == pytest.approx(own.between, rel=mice.AGREE * 2.0 * np.sqrt(2.0 / (mice.IMPUTATIONS - 1)))
+    assert found["between"] == pytest.approx(own.between, rel=mice.AGREE * 2.0 * np.sqrt(2.0 / (mice.COMPARED - 1)))
     assert found["seconds"] > 0.0
