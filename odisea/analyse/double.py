@@ -79,8 +79,11 @@ def repeat(trial: Trial, analysis: Analysis) -> Repetition:
 
 
 def _of_contrast(trial: Trial, analysis: Analysis) -> Trial:
+    """Return the contrast's participants, the outcome about its mean: no effect moves, and no digits are lost to its origin."""
     chosen = np.flatnonzero(_members(trial, analysis))
-    return trial._replace(values=np.ascontiguousarray(trial.values[:, chosen]), arm=np.ascontiguousarray(trial.arm[chosen]))
+    values = np.ascontiguousarray(trial.values[:, chosen])
+    values[analysis.response] -= np.nanmean(values[analysis.response])
+    return trial._replace(values=values, arm=np.ascontiguousarray(trial.arm[chosen]))
 
 
 def _limit(trial: Trial, analysis: Analysis) -> Repetition:

@@ -11,6 +11,7 @@ from typing import Any
 
 from odisea.allocation.plan import RandomisationPlan
 from odisea.analyse.carry_out import analyse_trial
+from odisea.analyse.multiplicity import family_p_values
 from odisea.analyse.plan import PlannedAnalysis, lower_plan
 from odisea.analyse.randomised import circumstances
 from odisea.data.derive import derive, filled_values
@@ -61,7 +62,9 @@ def estimate_all(
         trial = derive(export, protocol, seed)
         results += analyse_trial(trial, [one for one in planned if one.analysis_seed == seed], around, filled)
     order = {one.id: place for place, one in enumerate(planned)}
-    return [plain(row) for row in sorted(results, key=lambda row: order[row["analysis"]])]
+    family = family_p_values(results)
+    rows = [row | {"p_family": family.get(row["analysis"])} for row in results]
+    return [plain(row) for row in sorted(rows, key=lambda row: order[row["analysis"]])]
 
 
 def plain(content: Any) -> Any:
